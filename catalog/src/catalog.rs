@@ -1,0 +1,41 @@
+//! The one trait, and what every implementation promises (checked by `contract`).
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::model::{Database, Partition, Table};
+
+/// Databases, tables and partitions that outlive the process.
+///
+/// Names are compared in lower case. Every method fails with `NotFound` where a parent does not exist.
+#[async_trait]
+pub trait Catalog: std::fmt::Debug + Send + Sync + 'static {
+    async fn create_database(&self, database: Database) -> Result<()>;
+    async fn database(&self, name: &str) -> Result<Database>;
+    /// In order of name.
+    async fn databases(&self) -> Result<Vec<Database>>;
+    /// Fails with `NotEmpty` when it holds tables and `cascade` is not asked for.
+    async fn drop_database(&self, name: &str, mode: DropMode) -> Result<()>;
+
+    async fn create_table(&self, table: Table) -> Result<()>;
+    async fn table(&self, database: &str, name: &str) -> Result<Table>;
+    /// In order of name.
+    async fn tables(&self, database: &str) -> Result<Vec<Table>>;
+    /// Replaces the definition of an existing table; its partitions stay.
+    async fn update_table(&self, table: Table) -> Result<()>;
+    /// The definition and its partitions; never the data.
+    async fn drop_table(&self, database: &str, name: &str) -> Result<()>;
+
+    /// Adds partitions; one that exists already (same values) fails the whole call with `AlreadyExists`.
+    async fn create_partitions(&self, database: &str, table: &str, partitions: Vec<Partition>) -> Result<()>;
+    /// In order of values.
+    async fn partitions(&self, database: &str, table: &str) -> Result<Vec<Partition>>;
+    async fn drop_partition(&self, database: &str, table: &str, values: &[String]) -> Result<()>;
+}
+
+/// What happens to the tables of a database that is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropMode {
+    Restrict,
+    Cascade,
+}

@@ -1,0 +1,145 @@
+//! What the libraries' errors mean to a user of the engine.
+
+use arrow::error::ArrowError;
+use datafusion::error::{DataFusionError, SchemaError};
+use parquet::errors::ParquetError;
+
+use super::{Error, ErrorCode};
+
+type Source<'a> = &'a (dyn std::error::Error + 'static);
+
+/// Finds the error of ours, or of the object store, that lies under any number of wrappers, else judges the outermost kind.
+pub(super) fn datafusion(error: &DataFusionError) -> Error {
+    if let Some(known) = known_source(error) {
+        return known;
+    }
+    let code = match error.find_root() {
+        DataFusionError::SQL(..) | DataFusionError::Plan(_) => ErrorCode::Syntax,
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { .. } => ErrorCode::NotFound,
+            _ => ErrorCode::Syntax,
+        },
+        DataFusionError::ResourcesExhausted(_) => ErrorCode::ResourceExhausted,
+        DataFusionError::NotImplemented(_) => ErrorCode::NotSupported,
+        DataFusionError::Configuration(_) => ErrorCode::InvalidArgument,
+        DataFusionError::ParquetError(_) => ErrorCode::InvalidData,
+        DataFusionError::ArrowError(arrow, _) => arrow_code(arrow),
+        DataFusionError::Execution(_) => ErrorCode::InvalidData,
+        DataFusionError::IoError(_) => ErrorCode::Unavailable,
+        _ => ErrorCode::Internal,
+    };
+    Error::new(code, error.strip_backtrace())
+}
+
+fn arrow_code(error: &ArrowError) -> ErrorCode {
+    match error {
+        ArrowError::NotYetImplemented(_) => ErrorCode::NotSupported,
+        ArrowError::MemoryError(_) => ErrorCode::ResourceExhausted,
+        ArrowError::IoError(..) => ErrorCode::Unavailable,
+        _ => ErrorCode::InvalidData,
+    }
+}
+
+fn known_source(error: Source<'_>) -> Option<Error> {
+    let mut next = Some(error);
+    while let Some(current) = next {
+        if let Some(ours) = current.downcast_ref::<Error>() {
+            return Some(ours.clone());
+        }
+        if let Some(store) = current.downcast_ref::<object_store::Error>() {
+            return Some(object_store(store));
+        }
+        next = inner(current);
+    }
+    None
+}
+
+/// `Error::source` of several wrappers skips the error that they hold, so those are opened by hand.
+fn inner<'a>(error: Source<'a>) -> Option<Source<'a>> {
+    if let Some(error) = error.downcast_ref::<DataFusionError>() {
+        return match error {
+            DataFusionError::External(inner) => Some(inner.as_ref()),
+            DataFusionError::ArrowError(inner, _) => Some(inner.as_ref()),
+            DataFusionError::ParquetError(inner) => Some(inner.as_ref()),
+            DataFusionError::ObjectStore(inner) => Some(inner.as_ref()),
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Some(inner.as_ref()),
+            DataFusionError::Shared(inner) => Some(inner.as_ref()),
+            DataFusionError::Collection(all) => all.first().map(|first| first as Source<'a>),
+            other => other.source_of(),
+        };
+    }
+    if let Some(ArrowError::ExternalError(inner)) = error.downcast_ref::<ArrowError>() {
+        return Some(inner.as_ref());
+    }
+    if let Some(ParquetError::External(inner)) = error.downcast_ref::<ParquetError>() {
+        return Some(inner.as_ref());
+    }
+    if let Some(io) = error.downcast_ref::<std::io::Error>() {
+        return io.get_ref().map(|inner| inner as Source<'a>);
+    }
+    error.source()
+}
+
+trait SourceOf {
+    fn source_of(&self) -> Option<Source<'_>>;
+}
+
+impl SourceOf for DataFusionError {
+    fn source_of(&self) -> Option<Source<'_>> {
+        std::error::Error::source(self)
+    }
+}
+
+/// The object store's own kinds; the rest is told apart by the S3 error code in the answer.
+pub(super) fn object_store(error: &object_store::Error) -> Error {
+    use object_store::Error as E;
+    let text = error_chain(error);
+    match error {
+        E::NotFound { .. } if text.contains("NoSuchBucket") => Error::new(ErrorCode::NotFound, text)
+            .with_hint("the bucket does not exist in this account or region; check the name in the LOCATION"),
+        E::NotFound { path, .. } => Error::new(ErrorCode::NotFound, format!("no object at {path}")),
+        E::Precondition { path, .. } => Error::new(
+            ErrorCode::InvalidData,
+            format!("{path} changed while the query was reading it"),
+        )
+        .with_hint("run the query again; it will read the new version"),
+        E::AlreadyExists { path, .. } => Error::new(ErrorCode::AlreadyExists, format!("{path} exists already")),
+        E::PermissionDenied { path, .. } => Error::new(ErrorCode::PermissionDenied, format!("access denied to {path}"))
+            .with_hint("the credentials need s3:GetObject on the objects and s3:ListBucket on the bucket"),
+        E::Unauthenticated { path, .. } => {
+            Error::new(ErrorCode::PermissionDenied, format!("S3 did not accept the credentials for {path}"))
+        }
+        E::NotImplemented { .. } | E::NotSupported { .. } => Error::new(ErrorCode::NotSupported, text),
+        E::InvalidPath { .. } => Error::new(ErrorCode::InvalidArgument, text),
+        _ => generic_store(text),
+    }
+}
+
+fn generic_store(text: String) -> Error {
+    let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
+    if has(&["NoSuchBucket"]) {
+        Error::new(ErrorCode::NotFound, text).with_hint("the bucket does not exist; check the name in the LOCATION")
+    } else if has(&["169.254.169.254", "credential", "Credential"]) {
+        Error::new(ErrorCode::PermissionDenied, "no AWS credentials found")
+            .with_hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached")
+    } else if has(&["SlowDown", "503", "429"]) {
+        Error::new(ErrorCode::Throttled, text)
+    } else {
+        Error::new(ErrorCode::Unavailable, text)
+    }
+}
+
+/// Every message of the chain that the one before it does not already repeat.
+fn error_chain(error: Source<'_>) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(current) = next {
+        let part = current.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        next = current.source();
+    }
+    text
+}

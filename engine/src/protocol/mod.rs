@@ -1,0 +1,12 @@
+//! What the coordinator and a worker say to each other.
+//!
+//! JSON, because AWS Lambda accepts nothing else as a payload; bulk fields are base64 of zstd or Arrow IPC.
+
+mod message;
+mod payload;
+
+pub use message::{
+    Attempt, ExchangeConfig, FilePin, OutputKind, OutputPlacement, ProducedTask, RunId, StageInput, TaskKey, TaskOutput,
+    TaskRequest, TaskResponse, TaskStats, ENGINE_VERSION,
+};
+pub use payload::{Blob, MAX_PAYLOAD_BYTES};
