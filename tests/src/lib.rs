@@ -1,1 +1,13 @@
-//! Stub.
+//! What the tests of the whole share: generated data, an independent engine's answers, virtual environments with real client
+//! programs, and the engine itself in each of its ways to run.
+//!
+//! The tests are in `tests/it`, one binary. Everything that takes time (environments, data, answers) is made once under the target
+//! folder and kept there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+pub mod answer;
+pub mod duckdb;
+pub mod kept;
+pub mod tpch;
+pub mod venv;

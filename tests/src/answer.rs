@@ -1,0 +1,60 @@
+//! Rows of any engine in one form, and whether two of them are the same answer.
+//!
+//! Exact numbers are compared by value; a float, or an average that one engine gives as a decimal and the other as a float, within the
+//! precision of the coarser one. Everything else is compared as text.
+
+mod compare;
+mod value;
+
+use anyhow::Result;
+use arrow::array::RecordBatch;
+use serde::Deserialize;
+
+pub use compare::{Order, assert_same, difference};
+pub use value::Value;
+
+/// Named columns and rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Value>>,
+}
+
+/// What the script around DuckDB prints.
+#[derive(Deserialize)]
+struct Printed {
+    columns: Vec<PrintedColumn>,
+    rows: Vec<Vec<Option<String>>>,
+}
+
+#[derive(Deserialize)]
+struct PrintedColumn {
+    name: String,
+    kind: value::Kind,
+}
+
+impl Answer {
+    pub fn from_batches(batches: &[RecordBatch]) -> Result<Self> {
+        let columns = match batches.first() {
+            Some(batch) => batch.schema().fields().iter().map(|field| field.name().clone()).collect(),
+            None => Vec::new(),
+        };
+        let mut rows = Vec::new();
+        for batch in batches {
+            value::append_rows(batch, &mut rows)?;
+        }
+        Ok(Self { columns, rows })
+    }
+
+    /// Reads the JSON that `duckdb_answers.py` prints for one query.
+    pub(crate) fn from_json(json: serde_json::Value) -> Result<Self> {
+        let printed: Printed = serde_json::from_value(json)?;
+        let kinds: Vec<_> = printed.columns.iter().map(|column| column.kind).collect();
+        let rows = printed
+            .rows
+            .into_iter()
+            .map(|row| row.into_iter().zip(&kinds).map(|(text, kind)| Value::parse(text.as_deref(), *kind)).collect())
+            .collect::<Result<_>>()?;
+        Ok(Self { columns: printed.columns.into_iter().map(|column| column.name).collect(), rows })
+    }
+}

@@ -1,0 +1,75 @@
+//! Python virtual environments with the programs that the engine is compared with and spoken to by.
+//!
+//! One environment per program, so that a test run installs only what it uses. Versions that answers depend on are pinned.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::kept;
+
+static DUCKDB: LazyLock<Venv> = LazyLock::new(|| {
+    Venv::make(
+        "duckdb",
+        &[
+            "duckdb==1.5.5",
+            "duckdb-extensions==1.5.5",
+            "duckdb-extension-tpch==1.5.5",
+            "duckdb-extension-httpfs==1.5.5",
+        ],
+    )
+});
+static AWS_CLI: LazyLock<Venv> = LazyLock::new(|| Venv::make("awscli", &["awscli>=1.46,<2"]));
+// Its dependency, a compiler of 300 MB, is for building functions; we only run the emulator.
+static CARGO_LAMBDA: LazyLock<Venv> =
+    LazyLock::new(|| Venv::make("cargo-lambda", &["--no-deps", "cargo-lambda==1.9.2"]));
+
+/// A folder with a Python and what was installed into it.
+#[derive(Debug)]
+pub struct Venv {
+    dir: PathBuf,
+}
+
+impl Venv {
+    pub fn duckdb() -> &'static Self {
+        &DUCKDB
+    }
+
+    pub fn aws_cli() -> &'static Self {
+        &AWS_CLI
+    }
+
+    pub fn cargo_lambda() -> &'static Self {
+        &CARGO_LAMBDA
+    }
+
+    /// The path of an installed program.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.dir.join("bin").join(name)
+    }
+
+    /// A command that runs an installed program.
+    pub fn command(&self, name: &str) -> Command {
+        Command::new(self.program(name))
+    }
+
+    fn make(name: &str, packages: &[&str]) -> Self {
+        let dir = kept::target_dir().join("arachne-venv").join(name);
+        let dir = kept::folder(dir, &packages.join(" "), |dir| install(dir, packages));
+        Self { dir: dir.expect("a virtual environment (needs python3 with venv, and pip's package index)") }
+    }
+}
+
+fn install(dir: &Path, packages: &[&str]) -> Result<()> {
+    run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
+    let pip = dir.join("bin/pip");
+    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("starting {command:?}"))?;
+    ensure!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
