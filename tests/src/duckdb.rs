@@ -11,62 +11,73 @@ use crate::venv::Venv;
 
 const SCRIPT: &str = include_str!("duckdb_answers.py");
 
-/// A table: its name, and DuckDB's query that reads it.
-#[derive(Debug, Clone)]
-pub struct View {
-    pub name: String,
-    pub query: String,
+/// A database in memory that each call makes anew: extensions, then statements, then the queries.
+#[derive(Debug, Clone, Default)]
+pub struct DuckDb {
+    extensions: Vec<String>,
+    setup: Vec<String>,
 }
 
-impl View {
-    /// All Parquet files of one folder.
-    pub fn parquet(name: &str, dir: &Path) -> Self {
-        Self { name: name.into(), query: format!("SELECT * FROM read_parquet('{}/*.parquet')", dir.display()) }
+impl DuckDb {
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Any other way to read files, such as `read_csv('…')`.
-    pub fn of(name: &str, from: &str) -> Self {
-        Self { name: name.into(), query: format!("SELECT * FROM {from}") }
+    /// A view over all Parquet files of one folder.
+    pub fn parquet(self, name: &str, dir: &Path) -> Self {
+        self.view(name, &format!("read_parquet('{}/*.parquet')", dir.display()))
     }
-}
 
-/// Answers the queries in order; the first one that fails is the error.
-pub fn answers(views: &[View], queries: &[&str]) -> Result<Vec<Answer>> {
-    parse(&run(views, queries)?)
-}
-
-pub fn answer(views: &[View], query: &str) -> Result<Answer> {
-    answers(views, &[query])?.pop().context("one answer")
-}
-
-/// As [`answers`], but each is kept as a file in `cache`, which must not outlive the data.
-pub fn kept_answers(cache: &Path, views: &[View], queries: &[&str]) -> Result<Vec<Answer>> {
-    let key = fingerprint(&(views.iter().map(|view| &view.query).collect::<Vec<_>>(), queries, SCRIPT));
-    let file = cache.join(format!("{key:016x}.jsonl"));
-    let _lock = crate::kept::lock(&file.with_extension("lock"))?;
-    if let Ok(kept) = std::fs::read_to_string(&file) {
-        return parse(&kept);
+    /// A view over any other way to read files, such as `read_csv('…')`.
+    pub fn view(mut self, name: &str, from: &str) -> Self {
+        self.setup.push(format!("CREATE VIEW {name} AS SELECT * FROM {from}"));
+        self
     }
-    let printed = run(views, queries)?;
-    let answers = parse(&printed)?;
-    std::fs::write(&file, printed)?;
-    Ok(answers)
-}
 
-fn run(views: &[View], queries: &[&str]) -> Result<String> {
-    let views: Vec<_> = views.iter().map(|view| [&view.name, &view.query]).collect();
-    let request = serde_json::json!({ "views": views, "queries": queries }).to_string();
-    let mut child = Venv::duckdb()
-        .command("python")
-        .args(["-c", SCRIPT])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    child.stdin.take().context("its standard input")?.write_all(request.as_bytes())?;
-    let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "DuckDB failed: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
+    /// Tables filled by DuckDB's own TPC-H generator.
+    pub fn dbgen(mut self, scale: &str) -> Self {
+        self.extensions.push("tpch".into());
+        self.setup.push(format!("CALL dbgen(sf = {scale})"));
+        self
+    }
+
+    /// Answers the queries in order; the first one that fails is the error.
+    pub fn answers(&self, queries: &[&str]) -> Result<Vec<Answer>> {
+        parse(&self.run(queries)?)
+    }
+
+    pub fn answer(&self, query: &str) -> Result<Answer> {
+        self.answers(&[query])?.pop().context("one answer")
+    }
+
+    /// As [`Self::answers`], but kept as a file in `cache`, which must not outlive the data.
+    pub fn kept_answers(&self, cache: &Path, queries: &[&str]) -> Result<Vec<Answer>> {
+        let file = cache.join(format!("{:016x}.jsonl", fingerprint(&(&self.extensions, &self.setup, queries, SCRIPT))));
+        let _lock = crate::kept::lock(&file.with_extension("lock"))?;
+        if let Ok(kept) = std::fs::read_to_string(&file) {
+            return parse(&kept);
+        }
+        let printed = self.run(queries)?;
+        let answers = parse(&printed)?;
+        std::fs::write(&file, printed)?;
+        Ok(answers)
+    }
+
+    fn run(&self, queries: &[&str]) -> Result<String> {
+        let request =
+            serde_json::json!({ "extensions": self.extensions, "setup": self.setup, "queries": queries }).to_string();
+        let mut child = Venv::duckdb()
+            .command("python")
+            .args(["-c", SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        child.stdin.take().context("its standard input")?.write_all(request.as_bytes())?;
+        let output = child.wait_with_output()?;
+        ensure!(output.status.success(), "DuckDB failed: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
 }
 
 fn parse(printed: &str) -> Result<Vec<Answer>> {

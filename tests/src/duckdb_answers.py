@@ -1,6 +1,6 @@
 """Answers SQL with DuckDB over files, for comparing.
 
-Reads {"views": [[name, query], ...], "queries": [sql, ...]} from standard input and prints one JSON answer a query,
+Reads {"extensions": [name, ...], "setup": [sql, ...], "queries": [sql, ...]} from standard input and prints one JSON answer a query,
 {"columns": [{"name", "kind"}, ...], "rows": [[text or null, ...], ...]}, or {"error": message}.
 """
 
@@ -9,6 +9,7 @@ import json
 import sys
 
 import duckdb
+from duckdb_extensions import import_extension
 
 EXACT = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
 
@@ -46,8 +47,11 @@ def main():
     request = json.load(sys.stdin)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    for name, query in request["views"]:
-        connection.execute(f'CREATE VIEW "{name}" AS {query}')
+    for extension in request["extensions"]:
+        import_extension(extension)
+        connection.execute(f"LOAD {extension}")
+    for sql in request["setup"]:
+        connection.execute(sql)
     for sql in request["queries"]:
         print(json.dumps(answer(connection, sql)))
 

@@ -25,8 +25,9 @@ pub fn profile_dir() -> PathBuf {
 ///
 /// A folder that was left half made, or made with another recipe, is removed and made again. Processes wait for each other.
 pub fn folder(dir: PathBuf, recipe: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
-    let stamp = dir.with_extension("recipe");
-    let _lock = lock(&dir.with_extension("lock"))?;
+    let beside = |suffix| PathBuf::from(format!("{}.{suffix}", dir.display()));
+    let stamp = beside("recipe");
+    let _lock = lock(&beside("lock"))?;
     if fs::read_to_string(&stamp).is_ok_and(|made_with| made_with == recipe) {
         return Ok(dir);
     }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use anyhow::Result;
 
 use crate::answer::Answer;
-use crate::duckdb::{self, View};
+use crate::duckdb::DuckDb;
 use crate::kept;
 
 pub use generate::{TABLES, TpchTable};
@@ -83,13 +83,18 @@ impl Dataset {
         self.form_dir(form).join(table)
     }
 
-    /// DuckDB's answers to these queries over the Parquet files; the other forms hold the same rows.
+    /// DuckDB with the eight tables over the Parquet files; the other forms hold the same rows.
+    pub fn duckdb(&self) -> DuckDb {
+        TABLES
+            .iter()
+            .fold(DuckDb::new(), |db, table| db.parquet(table.name, &self.table_dir(Form::Parquet, table.name)))
+    }
+
+    /// DuckDB's answers to any queries over the eight tables.
     pub fn answers(&self, queries: &[&str]) -> Result<Vec<Answer>> {
-        let views: Vec<_> =
-            TABLES.iter().map(|t| View::parquet(t.name, &self.table_dir(Form::Parquet, t.name))).collect();
         let cache = self.dir.join("answers");
         std::fs::create_dir_all(&cache)?;
-        duckdb::kept_answers(&cache, &views, queries)
+        self.duckdb().kept_answers(&cache, queries)
     }
 
     /// The answer to one of the 22.
