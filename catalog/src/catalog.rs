@@ -5,9 +5,13 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::{Database, Partition, Table};
 
+/// The database that always exists: it is there from the start and cannot be dropped.
+pub const DEFAULT_DATABASE: &str = "default";
+
 /// Databases, tables and partitions that outlive the process.
 ///
-/// Names are compared in lower case. Every method fails with `NotFound` where a parent does not exist.
+/// Names are kept and compared in lower case. Every method fails with `NotFound` where a parent does not exist, and with
+/// `Invalid` where a definition contradicts itself (a column named twice, a type that is no Hive type, too few partition values).
 #[async_trait]
 pub trait Catalog: std::fmt::Debug + Send + Sync + 'static {
     async fn create_database(&self, database: Database) -> Result<()>;

@@ -2,10 +2,26 @@
 //!
 //! Knows Arrow's schemas and Hive's words; knows no query engine.
 
-mod catalog;
-mod error;
-mod model;
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub use catalog::{Catalog, DropMode};
-pub use error::{CatalogError, CatalogErrorKind, Result};
+mod catalog;
+pub mod ddl;
+mod error;
+pub mod format;
+pub mod hive_path;
+pub mod hive_type;
+mod memory;
+mod model;
+pub mod pruning;
+mod rules;
+mod sql_store;
+
+pub use catalog::{Catalog, DEFAULT_DATABASE, DropMode};
+pub use error::{CatalogError, CatalogErrorKind, Position, Result};
+pub use hive_type::HiveType;
+pub use memory::MemoryCatalog;
 pub use model::{Column, Database, Parameters, Partition, SerDe, StorageDescriptor, Table, TableType};
+pub use sql_store::SqlCatalog;
+
+#[cfg(test)]
+mod contract;

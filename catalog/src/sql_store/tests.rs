@@ -1,0 +1,109 @@
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use super::*;
+use crate::contract::{sample_partition, sample_table};
+use crate::model::Database;
+
+#[tokio::test]
+async fn survives_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("not/there/yet/catalog.db");
+    let first = SqlCatalog::open(&path).await.unwrap();
+    first.create_table(sample_table("default", "visits")).await.unwrap();
+    first.create_partitions("default", "visits", vec![sample_partition("2024")]).await.unwrap();
+    first.close().await;
+
+    let second = SqlCatalog::open(&path).await.unwrap();
+    assert_eq!(second.table("default", "visits").await.unwrap(), sample_table("default", "visits"));
+    assert_eq!(second.partitions("default", "visits").await.unwrap(), [sample_partition("2024")]);
+}
+
+/// Four processes open one new file at once and write to it.
+#[tokio::test]
+async fn several_processes_on_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "sql_store::tests::one_writing_process", "--ignored"])
+                .env(PATH_OF_CHILD, &path)
+                .env(NAME_OF_CHILD, format!("t_{writer}"))
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for writer in writers {
+        let output = writer.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    let catalog = SqlCatalog::open(&path).await.unwrap();
+    assert_eq!(catalog.tables("default").await.unwrap().len(), 40);
+}
+
+const PATH_OF_CHILD: &str = "ARACHNE_TEST_CATALOG";
+const NAME_OF_CHILD: &str = "ARACHNE_TEST_TABLE";
+
+/// The other side of the test above; does nothing when it is run by itself.
+#[tokio::test]
+#[ignore = "started by several_processes_on_one_file"]
+async fn one_writing_process() {
+    let (Some(path), Ok(name)) = (std::env::var_os(PATH_OF_CHILD), std::env::var(NAME_OF_CHILD)) else { return };
+    let catalog = SqlCatalog::open(Path::new(&path)).await.unwrap();
+    for table in 0..10 {
+        catalog.create_table(sample_table("default", &format!("{name}_{table}"))).await.unwrap();
+        assert!(!catalog.tables("default").await.unwrap().is_empty());
+    }
+}
+
+/// Of several who want the same name at once, one gets it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_winner() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Arc::new(folder.path().join("catalog.db"));
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let path = Arc::clone(&path);
+        writers.spawn(async move {
+            let catalog = SqlCatalog::open(&path).await.unwrap();
+            catalog.create_database(Database { name: "shared".to_owned(), ..Database::default() }).await
+        });
+    }
+    let outcomes = writers.join_all().await;
+    let lost: Vec<_> = outcomes.into_iter().filter_map(Result::err).map(|error| error.kind).collect();
+    assert_eq!(lost, [CatalogErrorKind::AlreadyExists; 7]);
+}
+
+#[tokio::test]
+async fn a_failed_write_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = SqlCatalog::open(&folder.path().join("catalog.db")).await.unwrap();
+    catalog.create_table(sample_table("default", "t")).await.unwrap();
+    catalog.create_partitions("default", "t", vec![sample_partition("2024")]).await.unwrap();
+    let both = vec![sample_partition("2023"), sample_partition("2024")];
+    catalog.create_partitions("default", "t", both).await.unwrap_err();
+    assert_eq!(catalog.partitions("default", "t").await.unwrap(), [sample_partition("2024")]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_catalog_and_one_from_the_future() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    std::fs::write(
+        &text,
+        "dear diary, this is more text than the header of an SQLite file has bytes, so that it is looked at",
+    )
+    .unwrap();
+    let error = SqlCatalog::open(&text).await.unwrap_err();
+    assert_eq!(error.kind, CatalogErrorKind::Unavailable);
+    assert!(error.message.contains("notes.txt"), "{}", error.message);
+
+    let future = folder.path().join("future.db");
+    let catalog = SqlCatalog::open(&future).await.unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 99").execute(&catalog.pool).await.unwrap();
+    catalog.close().await;
+    let error = SqlCatalog::open(&future).await.unwrap_err();
+    assert!(error.message.contains("newer version"), "{}", error.message);
+}
