@@ -53,7 +53,7 @@ while True:
     if op == "log":
         print("y" * event["bytes"], flush=True)
     answer = {
-        "event": event,
+        "event": event if op != "discard" else None,
         "pid": os.getpid(),
         "invocations": invocations,
         "headers": {name: value for name, value in headers.items() if name.lower().startswith("lambda-")},

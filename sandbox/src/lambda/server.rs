@@ -83,6 +83,10 @@ impl LambdaServer {
 
     /// Stops listening, kills the workers, and returns when they are gone and their temporary files deleted.
     pub async fn shutdown(self) {
+        self.stop_and_wait().await;
+    }
+
+    pub(super) async fn stop_and_wait(&self) {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
