@@ -1,7 +1,8 @@
 //! What the libraries' errors mean to a user of the engine.
 
 use arrow::error::ArrowError;
-use datafusion::error::{DataFusionError, SchemaError};
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
 use parquet::errors::ParquetError;
 
 use super::{Error, ErrorCode};
@@ -98,11 +99,10 @@ pub(super) fn object_store(error: &object_store::Error) -> Error {
         E::NotFound { .. } if text.contains("NoSuchBucket") => Error::new(ErrorCode::NotFound, text)
             .with_hint("the bucket does not exist in this account or region; check the name in the LOCATION"),
         E::NotFound { path, .. } => Error::new(ErrorCode::NotFound, format!("no object at {path}")),
-        E::Precondition { path, .. } => Error::new(
-            ErrorCode::InvalidData,
-            format!("{path} changed while the query was reading it"),
-        )
-        .with_hint("run the query again; it will read the new version"),
+        E::Precondition { path, .. } => {
+            Error::new(ErrorCode::InvalidData, format!("{path} changed while the query was reading it"))
+                .with_hint("run the query again; it will read the new version")
+        }
         E::AlreadyExists { path, .. } => Error::new(ErrorCode::AlreadyExists, format!("{path} exists already")),
         E::PermissionDenied { path, .. } => Error::new(ErrorCode::PermissionDenied, format!("access denied to {path}"))
             .with_hint("the credentials need s3:GetObject on the objects and s3:ListBucket on the bucket"),

@@ -106,6 +106,10 @@ pub struct TaskRequest {
     pub pins: Vec<FilePin>,
     /// Milliseconds the worker may take before it gives up by itself.
     pub timeout_ms: u64,
+    /// Set when the request was too large for a payload: the object below the exchange's URL that holds the whole request.
+    /// `plan`, `inputs` and `pins` are then empty here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
 }
 
 /// The manifest of one upstream stage: exactly one winning attempt per task, in task order.

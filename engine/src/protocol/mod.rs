@@ -6,7 +6,7 @@ mod message;
 mod payload;
 
 pub use message::{
-    Attempt, ExchangeConfig, FilePin, OutputKind, OutputPlacement, ProducedTask, RunId, StageInput, TaskKey, TaskOutput,
-    TaskRequest, TaskResponse, TaskStats, ENGINE_VERSION,
+    Attempt, ENGINE_VERSION, ExchangeConfig, FilePin, OutputKind, OutputPlacement, ProducedTask, RunId, StageInput,
+    TaskKey, TaskOutput, TaskRequest, TaskResponse, TaskStats,
 };
 pub use payload::{Blob, MAX_PAYLOAD_BYTES};

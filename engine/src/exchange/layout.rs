@@ -1,0 +1,38 @@
+//! Names of exchange objects: `{exchange url}{run}/{stage}/{task}/{attempt}.arrow`.
+//!
+//! The run's random id comes first, so that the load of many queries spreads over S3's key space.
+
+use object_store::path::Path;
+use url::Url;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::protocol::{Attempt, ExchangeConfig, RunId};
+
+/// The output of one attempt.
+pub(crate) fn output_name(run: RunId, attempt: Attempt) -> String {
+    format!("{run}/{}/{}/{}.arrow", attempt.task.stage, attempt.task.task, attempt.number)
+}
+
+/// A task request that was too large for a payload.
+pub(crate) fn request_name(run: RunId, attempt: Attempt) -> String {
+    format!("{run}/{}/{}/{}.request.json", attempt.task.stage, attempt.task.task, attempt.number)
+}
+
+/// Everything a run wrote lies below this.
+pub(crate) fn run_prefix(exchange: &ExchangeConfig, run: RunId) -> Result<Path> {
+    path(exchange, &run.to_string())
+}
+
+/// The key of a named object below the exchange's URL.
+pub(crate) fn path(exchange: &ExchangeConfig, name: &str) -> Result<Path> {
+    let prefix = Path::from_url_path(url(exchange)?.path())
+        .map_err(|error| Error::new(ErrorCode::InvalidArgument, format!("exchange location: {error}")))?;
+    Ok(name.split('/').fold(prefix, |path, part| path.join(part)))
+}
+
+pub(crate) fn url(exchange: &ExchangeConfig) -> Result<Url> {
+    Url::parse(&exchange.url).map_err(|error| {
+        Error::new(ErrorCode::InvalidArgument, format!("exchange location '{}' is not a URL: {error}", exchange.url))
+            .with_hint("write it as s3://bucket/prefix/")
+    })
+}

@@ -1,0 +1,12 @@
+//! What passes between stages: one object an attempt in S3, or a small output that travels in the answer itself.
+//!
+//! An object holds all partitions back to back, each a stream of Arrow IPC (LZ4); its offset table travels in the manifest. Every
+//! attempt writes under its own name and a manifest names one winning attempt a task, so outputs of two attempts are never mixed.
+
+pub(crate) mod layout;
+mod reader;
+mod writer;
+
+pub(crate) use reader::Source;
+pub(crate) use reader::open_partitions;
+pub(crate) use writer::{Destination, OutputWriter};

@@ -1,0 +1,126 @@
+//! The coordinator's side: every task that the distributed plan wants started becomes a task of our run.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, internal_err};
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion_distributed::{
+    ChannelResolver, CoordinatorToWorkerMsg, ExecuteTaskRequest, GetWorkerInfoRequest, GetWorkerInfoResponse,
+    MaybeEncoded, NetworkBoundaryExt, SetPlanRequest, WorkerChannel, WorkerToCoordinatorMsg,
+};
+use futures::stream::BoxStream;
+use futures::{StreamExt, future, stream};
+use http::HeaderMap;
+use url::Url;
+
+use super::fragment::{open, output_kind};
+use crate::coordinator::{Run, TaskSpec};
+use crate::error::{Error, ErrorCode};
+use crate::exchange::Source;
+use crate::protocol::TaskKey;
+use crate::storage::pins_of;
+
+/// Compression level of a fragment: plans are repetitive and small, so the cheapest level already gains most.
+const ZSTD_LEVEL: i32 = 3;
+
+/// One per execution.
+#[derive(Clone)]
+pub(super) struct RunResolver {
+    pub(super) run: Run,
+    pub(super) source: Source,
+}
+
+#[async_trait]
+impl ChannelResolver for RunResolver {
+    async fn get_worker_client_for_url(&self, _: &Url) -> Result<Box<dyn WorkerChannel>, DataFusionError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl WorkerChannel for RunResolver {
+    /// Submits the task. The stream that comes back ends when the task has committed, or when the query no longer wants it.
+    async fn coordinator_channel(
+        &mut self,
+        _: HeaderMap,
+        request: SetPlanRequest,
+        wanted: BoxStream<'static, CoordinatorToWorkerMsg>,
+        _: ExecutionPlanMetricsSet,
+        context: &Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<WorkerToCoordinatorMsg>>> {
+        let spec = task_spec(request, context)?;
+        let run = self.run.clone();
+        let done = async move {
+            let no_longer_wanted = wanted.for_each(|_| future::ready(()));
+            tokio::select! {
+                committed = run.submit(spec) => committed?,
+                () = no_longer_wanted => {}
+            }
+            Ok(WorkerToCoordinatorMsg::LoadInfoEos)
+        };
+        Ok(stream::once(done).boxed())
+    }
+
+    /// The head stage reads a task as soon as that one has committed.
+    async fn execute_task(
+        &mut self,
+        _: HeaderMap,
+        request: ExecuteTaskRequest,
+        _: ExecutionPlanMetricsSet,
+        _: &Arc<TaskContext>,
+    ) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
+        let key = task_key(request.task_key);
+        let produced = self.run.committed(key).await?;
+        open(&self.source, &produced, &request)
+    }
+
+    async fn get_worker_info(&mut self, _: GetWorkerInfoRequest) -> Result<GetWorkerInfoResponse> {
+        Ok(GetWorkerInfoResponse { version: crate::protocol::ENGINE_VERSION.to_owned() })
+    }
+}
+
+fn task_spec(request: SetPlanRequest, context: &Arc<TaskContext>) -> Result<TaskSpec> {
+    let MaybeEncoded::Decoded(plan) = &request.plan else {
+        return internal_err!("a stage's plan came encoded");
+    };
+    let task = task_key(request.task_key);
+    let upstream = upstream_stages(plan)?;
+    let output = output_kind(plan);
+    let pins = pins_of(plan);
+    let bytes = request.plan.encode(context).map_err(|error| not_sendable(&error))?;
+    Ok(TaskSpec { task, task_count: request.task_count as u32, upstream, output, plan: compress(&bytes)?.into(), pins })
+}
+
+pub(super) fn compress(plan: &[u8]) -> Result<Vec<u8>> {
+    Ok(zstd::bulk::compress(plan, ZSTD_LEVEL)?)
+}
+
+/// Carries the mark by which the query service knows to run the plan in the coordinator instead.
+fn not_sendable(error: &DataFusionError) -> DataFusionError {
+    Error::new(ErrorCode::NotSupported, format!("{}: {}", super::NOT_SENDABLE, error.strip_backtrace())).into()
+}
+
+fn task_key(key: datafusion_distributed::TaskKey) -> TaskKey {
+    TaskKey { stage: key.stage_id as u32, task: key.task_number as u32 }
+}
+
+pub(super) fn upstream_stages(plan: &Arc<dyn ExecutionPlan>) -> Result<BTreeSet<u32>> {
+    let mut stages = BTreeSet::new();
+    plan.apply(|node| {
+        Ok(match node.as_network_boundary() {
+            Some(boundary) => {
+                stages.insert(boundary.input_stage().num() as u32);
+                TreeNodeRecursion::Jump
+            }
+            None => TreeNodeRecursion::Continue,
+        })
+    })?;
+    Ok(stages)
+}

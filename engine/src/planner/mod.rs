@@ -1,0 +1,16 @@
+//! From a logical plan to stages.
+//!
+//! The passes, in order:
+//! 1. `scalar_subqueries`: evaluate uncorrelated scalar subqueries first and put their values in (coordinator).
+//! 2. DataFusion's own logical and physical planning, in the session of `session`.
+//! 3. `distributed::cut`: datafusion-distributed cuts the physical plan at exchanges, with our leaf splits and guards.
+//! 4. `distributed::repair`: restores what the cut forgets (declared order, equalities, constants).
+//! 5. On the worker, or in the coordinator for a plan that stays there: read-ahead under the scans.
+
+pub(crate) mod distributed;
+#[cfg(feature = "coordinator")]
+pub(crate) mod scalar_subqueries;
+#[cfg(feature = "coordinator")]
+pub(crate) mod session;
+#[cfg(feature = "coordinator")]
+pub(crate) mod sizing;

@@ -1,0 +1,86 @@
+//! DataFusion sessions, set up for data in S3.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::catalog::CatalogProvider;
+use datafusion::config::ConfigOptions;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+
+use super::distributed::{CutSettings, distributable};
+use crate::error::Result;
+
+/// The name under which the lake's databases are found; `database.table` is enough in SQL.
+pub(crate) const CATALOG: &str = "awsdatacatalog";
+
+/// What one query's session is made of.
+pub(crate) struct SessionParts {
+    pub(crate) runtime: Arc<RuntimeEnv>,
+    pub(crate) catalog: Arc<dyn CatalogProvider>,
+    pub(crate) config: SessionConfig,
+}
+
+/// The configuration of a session: the lake's defaults, then the `datafusion.*` options that the user has set.
+pub(crate) fn config(database: &str, options: Vec<(String, String)>) -> Result<SessionConfig> {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, database)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true);
+    lake_defaults(config.options_mut());
+    for (name, value) in &options {
+        config.options_mut().set(name, value)?;
+    }
+    Ok(config)
+}
+
+/// A session whose plans run in one process.
+pub(crate) fn local(parts: &SessionParts, partitions: usize) -> SessionState {
+    finish(builder(parts, partitions), parts)
+}
+
+/// A session whose plans are cut into stages where that gains.
+pub(crate) fn distributed(parts: &SessionParts, partitions: usize, cut: &CutSettings) -> Result<SessionState> {
+    Ok(finish(distributable(builder(parts, partitions), cut)?, parts))
+}
+
+fn builder(parts: &SessionParts, partitions: usize) -> SessionStateBuilder {
+    SessionStateBuilder::new()
+        .with_config(parts.config.clone().with_target_partitions(partitions))
+        .with_runtime_env(Arc::clone(&parts.runtime))
+        .with_default_features()
+}
+
+fn finish(builder: SessionStateBuilder, parts: &SessionParts) -> SessionState {
+    let state = builder.build();
+    state.catalog_list().register_catalog(CATALOG.to_owned(), Arc::clone(&parts.catalog));
+    state
+}
+
+/// Where DataFusion's defaults are made for local disks.
+fn lake_defaults(options: &mut ConfigOptions) {
+    options.sql_parser.collect_spans = true;
+    // Each range of a file is a request, and re-reads a footer.
+    options.optimizer.repartition_file_min_size = 8 * 1024 * 1024;
+    // A shuffle through S3 costs far more than sending a build side of this size to every task.
+    options.optimizer.hash_join_single_partition_threshold = 32 * 1024 * 1024;
+    options.optimizer.hash_join_single_partition_threshold_rows = 2_000_000;
+    options.execution.parquet.max_in_list_size = 200;
+    options.execution.spill_compression = datafusion::config::SpillCompression::Lz4Frame;
+}
+
+/// The options that workers need to give the same answers: those of DataFusion that differ from its defaults. Extensions are
+/// left out: they list their options without the prefix that setting them takes.
+pub(crate) fn options_for_workers(state: &SessionState) -> Vec<(String, String)> {
+    let defaults: HashMap<String, Option<String>> =
+        ConfigOptions::new().entries().into_iter().map(|entry| (entry.key, entry.value)).collect();
+    state
+        .config_options()
+        .entries()
+        .into_iter()
+        .filter(|entry| entry.key.starts_with("datafusion."))
+        .filter(|entry| defaults.get(&entry.key) != Some(&entry.value))
+        .filter_map(|entry| Some((entry.key, entry.value?)))
+        .collect()
+}

@@ -1,0 +1,96 @@
+//! How many tasks a stage gets.
+
+use std::sync::Arc;
+
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, ScalarValue};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
+
+/// The width of a stage that reads files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// As many tasks as bytes (on disk, after pruning) need at so many bytes a task.
+    BytesPerTask(u64),
+    /// Exactly so many, whatever the size.
+    Tasks(usize),
+}
+
+impl Width {
+    pub(crate) fn tasks_for(self, bytes: u64) -> usize {
+        match self {
+            Self::BytesPerTask(budget) => usize::try_from(bytes.div_ceil(budget.max(1))).unwrap_or(usize::MAX),
+            Self::Tasks(tasks) => tasks,
+        }
+    }
+}
+
+/// Whether a final aggregate surely has at most `limit` groups, from what statistics say of its input's rows and its keys' ranges.
+pub(crate) fn few_groups(aggregate: &AggregateExec, limit: usize) -> bool {
+    if limit == 0 {
+        return false;
+    }
+    let keys = aggregate.group_expr().expr();
+    if keys.is_empty() {
+        return true;
+    }
+    let Ok(statistics) = StatisticsContext::new().compute(aggregate.input().as_ref(), &StatisticsArgs::new()) else {
+        return false;
+    };
+    if let Some(rows) = statistics.num_rows.get_value()
+        && *rows <= limit
+    {
+        return true;
+    }
+    let distinct = keys.iter().map(|(key, _)| distinct_values(key, &statistics.column_statistics));
+    distinct
+        .fold(Some(1u64), |product, values| product?.checked_mul(values?))
+        .is_some_and(|groups| groups <= limit as u64)
+}
+
+/// An upper bound on the distinct values of a key, where one is known.
+fn distinct_values(key: &Arc<dyn PhysicalExpr>, columns: &[ColumnStatistics]) -> Option<u64> {
+    let column = columns.get(key.downcast_ref::<Column>()?.index())?;
+    if let Precision::Exact(distinct) = column.distinct_count {
+        return Some(distinct as u64 + 1);
+    }
+    let (low, high) = (column.min_value.get_value()?, column.max_value.get_value()?);
+    // One more than the range, for NULL.
+    range(low, high).map(|values| values.saturating_add(1))
+}
+
+fn range(low: &ScalarValue, high: &ScalarValue) -> Option<u64> {
+    use ScalarValue as S;
+    let span = |low: i128, high: i128| u64::try_from(high - low + 1).ok();
+    match (low, high) {
+        (S::Boolean(_), S::Boolean(_)) => Some(2),
+        (S::Int8(Some(a)), S::Int8(Some(b))) => span((*a).into(), (*b).into()),
+        (S::Int16(Some(a)), S::Int16(Some(b))) => span((*a).into(), (*b).into()),
+        (S::Int32(Some(a)), S::Int32(Some(b))) | (S::Date32(Some(a)), S::Date32(Some(b))) => {
+            span((*a).into(), (*b).into())
+        }
+        (S::Int64(Some(a)), S::Int64(Some(b))) => span((*a).into(), (*b).into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn width_follows_the_bytes() {
+        let width = Width::BytesPerTask(100);
+        assert_eq!([0, 1, 100, 101, 1000].map(|bytes| width.tasks_for(bytes)), [0, 1, 1, 2, 10]);
+        assert_eq!(Width::Tasks(7).tasks_for(1), 7);
+    }
+
+    #[test]
+    fn a_range_of_integers_bounds_its_values() {
+        assert_eq!(range(&ScalarValue::Int32(Some(-1)), &ScalarValue::Int32(Some(1))), Some(3));
+        assert_eq!(range(&ScalarValue::Int64(Some(i64::MIN)), &ScalarValue::Int64(Some(i64::MAX))), None);
+        assert_eq!(range(&ScalarValue::Utf8(Some("a".into())), &ScalarValue::Utf8(Some("b".into()))), None);
+    }
+}

@@ -1,0 +1,25 @@
+//! Everything a door can do: start a query, watch it, take its rows, cancel it, and read its bill.
+
+mod cost;
+mod execution;
+mod explain;
+mod handle;
+mod ledger;
+mod planning;
+mod prices;
+mod progress;
+mod remote;
+mod service;
+mod session;
+mod settings;
+mod stats;
+
+pub use cost::Cost;
+pub use handle::{QueryHandle, ResultStream};
+pub use prices::{Price, PriceBook};
+pub use progress::{QueryProgress, QueryState};
+pub use service::{QueryId, QueryRequest, QueryService, QueryServiceParts};
+pub use settings::{Compute, EngineSettings};
+pub use stats::QueryStats;
+
+pub use crate::coordinator::StageStats;

@@ -1,0 +1,62 @@
+//! The session of one query: its settings, its view of storage, its catalog.
+
+use std::sync::Arc;
+
+use datafusion::execution::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnv;
+
+use super::ledger::Ledger;
+use super::service::{QueryRequest, Shared};
+use super::settings::EngineSettings;
+use crate::error::Result;
+use crate::lake::{LakeCatalog, LakeContext};
+use crate::planner::distributed::CutSettings;
+use crate::planner::session::{SessionParts, config, distributed, local};
+use crate::storage::{Pins, QueryStores, query_caches};
+
+pub(super) struct QuerySession {
+    pub(super) settings: EngineSettings,
+    parts: SessionParts,
+}
+
+impl QuerySession {
+    /// Settings of the request that begin with `datafusion.` go to DataFusion, all others are the engine's.
+    pub(super) fn try_new(shared: &Shared, request: &QueryRequest, ledger: &Ledger) -> Result<Self> {
+        let mut settings = shared.settings.clone();
+        let mut options = Vec::new();
+        for (name, value) in &request.settings {
+            if name.starts_with("datafusion.") {
+                options.push((name.clone(), value.clone()));
+            } else {
+                settings.set(name, value)?;
+            }
+        }
+        let pins = Arc::new(Pins::default());
+        let stores = QueryStores::with_pins(Arc::clone(&shared.stores), Arc::clone(&ledger.meter), Arc::clone(&pins));
+        let runtime = Arc::new(RuntimeEnv {
+            memory_pool: Arc::clone(&shared.memory),
+            disk_manager: Arc::clone(&shared.disk),
+            cache_manager: query_caches(&shared.cache, Arc::clone(&pins))?,
+            object_store_registry: stores,
+        });
+        let config = config(&request.database, options)?;
+        let catalog = Arc::clone(&shared.catalog);
+        let lake = LakeContext::new(catalog, Arc::clone(&runtime), pins, Arc::clone(&ledger.scans), config.options());
+        let parts = SessionParts { runtime, catalog: Arc::new(LakeCatalog::new(Arc::new(lake))), config };
+        Ok(Self { settings, parts })
+    }
+
+    pub(super) fn local_state(&self) -> SessionState {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        local(&self.parts, self.settings.local_partitions.unwrap_or_else(cores))
+    }
+
+    pub(super) fn distributed_state(&self) -> Result<SessionState> {
+        let cut = CutSettings {
+            width: self.settings.width(),
+            max_tasks: self.settings.max_workers,
+            merge_groups: self.settings.merge_groups,
+        };
+        distributed(&self.parts, self.settings.partitions_per_task, &cut)
+    }
+}

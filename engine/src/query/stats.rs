@@ -1,0 +1,108 @@
+//! What a query did and what it cost; comes with every answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Cost;
+use crate::coordinator::StageStats;
+use crate::storage::RequestCounts;
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct QueryStats {
+    /// Rows handed out.
+    pub rows: u64,
+    /// From the SQL text to a physical plan, listing and footers included.
+    pub planning: Duration,
+    /// From the plan to the last row.
+    pub execution: Duration,
+    pub total: Duration,
+    /// Whether workers took part.
+    pub distributed: bool,
+    /// Why the query ran where it did.
+    pub placement: String,
+    pub tasks: u32,
+    pub attempts: u32,
+    pub retried: u32,
+    pub cold_starts: u32,
+    /// Bytes of all files of the tables, before any pruning.
+    pub bytes_total: u64,
+    /// Of the coordinator and all workers.
+    pub requests: RequestCounts,
+    pub gb_seconds: f64,
+    pub cost: Cost,
+    pub stages: Vec<StageStats>,
+}
+
+/// The bill in one line.
+impl fmt::Display for QueryStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Time {:.2}s", self.total.as_secs_f64())?;
+        if self.distributed {
+            write!(f, " | {} {}", self.tasks, plural(u64::from(self.tasks), "task", "tasks"))?;
+            if self.retried > 0 {
+                write!(f, " ({} retried)", self.retried)?;
+            }
+        }
+        write!(f, " | scanned {}", bytes(self.requests.bytes_scanned))?;
+        if self.bytes_total > 0 {
+            write!(f, " of {}", bytes(self.bytes_total))?;
+        }
+        write!(f, " | {} GET", self.requests.get + self.requests.head)?;
+        if self.requests.put > 0 {
+            write!(f, ", {} PUT", self.requests.put)?;
+        }
+        if self.requests.list > 0 {
+            write!(f, ", {} LIST", self.requests.list)?;
+        }
+        if self.distributed {
+            write!(f, " | {:.1} GB-s", self.gb_seconds)?;
+        }
+        write!(f, " | {} (Athena: {})", dollars(self.cost.total()), dollars(self.cost.athena))
+    }
+}
+
+fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
+
+fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// Enough digits to tell small queries apart.
+fn dollars(usd: f64) -> String {
+    if usd >= 0.01 { format!("${usd:.4}") } else { format!("${usd:.6}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bill_reads_in_one_line() {
+        let stats = QueryStats {
+            total: Duration::from_millis(1840),
+            distributed: true,
+            tasks: 12,
+            retried: 2,
+            bytes_total: 220 * 1024 * 1024,
+            requests: RequestCounts { get: 118, put: 12, bytes_scanned: 32_715_571, ..RequestCounts::default() },
+            gb_seconds: 9.1,
+            cost: Cost { lambda: 0.00012, s3: 0.0, athena: 0.00015 },
+            ..QueryStats::default()
+        };
+        assert_eq!(
+            stats.to_string(),
+            "Time 1.84s | 12 tasks (2 retried) | scanned 31.2 MiB of 220.0 MiB | 118 GET, 12 PUT | 9.1 GB-s | $0.000120 (Athena: $0.000150)"
+        );
+    }
+}

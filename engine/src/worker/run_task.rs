@@ -1,0 +1,221 @@
+//! One attempt of one task, from request to response.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::execution::TaskContext;
+use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
+use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::physical_plan::metrics::Time;
+use datafusion::physical_plan::repartition::BatchPartitioner;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use futures::StreamExt;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+use tokio::sync::mpsc;
+
+use super::WorkerSettings;
+use crate::error::{Error, ErrorCode, Result};
+use crate::exchange::{Destination, OutputWriter, Source, layout};
+use crate::planner::distributed::{Fragment, FragmentInputs};
+use crate::protocol::{ENGINE_VERSION, ExchangeConfig, TaskOutput, TaskRequest, TaskResponse, TaskStats};
+use crate::storage::{ObjectStores, Pins, QueryStores, StoreMeter, exchange_store, prepare_scans, query_caches};
+
+/// Footers kept between tasks.
+const METADATA_CACHE_BYTES: usize = 128 * 1024 * 1024;
+
+/// Batches on their way to the writer.
+const BATCHES_IN_FLIGHT: usize = 4;
+
+/// Runs tasks; cheap to clone into an `Arc` and share.
+#[derive(Debug)]
+pub struct Worker {
+    settings: WorkerSettings,
+    stores: Arc<ObjectStores>,
+    memory: Arc<dyn MemoryPool>,
+    disk: Arc<DiskManager>,
+    cache: Arc<CacheManager>,
+}
+
+impl Worker {
+    /// # Errors
+    /// When the spill folder cannot be used.
+    pub fn try_new(settings: WorkerSettings) -> Result<Self> {
+        let stores = Arc::new(ObjectStores::new(settings.storage.clone()));
+        Self::try_with_stores(settings, stores)
+    }
+
+    /// With stores that exist already: the coordinator's own, or a test's.
+    ///
+    /// # Errors
+    /// When the spill folder cannot be used.
+    pub fn try_with_stores(settings: WorkerSettings, stores: Arc<ObjectStores>) -> Result<Self> {
+        let cache = CacheManagerConfig::default()
+            .with_list_files_cache_limit(0)
+            .with_metadata_cache_limit(METADATA_CACHE_BYTES);
+        Ok(Self {
+            stores,
+            memory: Arc::new(FairSpillPool::new(settings.memory_bytes)),
+            disk: Arc::new(disk_manager(settings.spill_dir.as_deref(), settings.spill_bytes)?),
+            cache: CacheManager::try_new(&cache)?,
+            settings,
+        })
+    }
+
+    /// Runs one attempt. Never panics and never fails: what goes wrong is in the response.
+    pub async fn run(&self, request: TaskRequest) -> TaskResponse {
+        let attempt = request.attempt;
+        let started = Instant::now();
+        let meter = Arc::new(StoreMeter::default());
+        let mut stats = TaskStats::default();
+        let result = self.run_in_time(request, &meter, &mut stats).await;
+        stats.elapsed_ms = started.elapsed().as_millis() as u64;
+        stats.requests = meter.snapshot();
+        TaskResponse { attempt, result, stats }
+    }
+
+    async fn run_in_time(
+        &self,
+        request: TaskRequest,
+        meter: &Arc<StoreMeter>,
+        stats: &mut TaskStats,
+    ) -> Result<TaskOutput> {
+        if request.version != ENGINE_VERSION {
+            return Err(Error::new(
+                ErrorCode::InvalidArgument,
+                format!("the coordinator is version {} and this worker is {ENGINE_VERSION}", request.version),
+            )
+            .with_hint("deploy the function and the coordinator from the same build"));
+        }
+        let limit = Duration::from_millis(request.timeout_ms);
+        let late =
+            || Error::new(ErrorCode::Timeout, format!("the task did not finish within {} s", limit.as_secs_f64()));
+        tokio::time::timeout(limit, self.run_request(request, meter, stats)).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn run_request(
+        &self,
+        request: TaskRequest,
+        meter: &Arc<StoreMeter>,
+        stats: &mut TaskStats,
+    ) -> Result<TaskOutput> {
+        let exchange = self.exchange(&request, meter)?;
+        let request = resolve_stored(request, exchange.as_ref()).await?;
+        let pins = Arc::new(Pins::new(request.pins.clone())?);
+        let runtime = Arc::new(RuntimeEnv {
+            memory_pool: Arc::clone(&self.memory),
+            disk_manager: Arc::clone(&self.disk),
+            cache_manager: query_caches(&self.cache, Arc::clone(&pins))?,
+            object_store_registry: QueryStores::with_pins(Arc::clone(&self.stores), Arc::clone(meter), pins),
+        });
+        let source = Source { run: request.run, exchange: exchange.clone() };
+        let plan = zstd::stream::decode_all(&request.plan.0[..])
+            .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
+        let task = (request.attempt.task.task as usize, request.task_count as usize);
+        let inputs = FragmentInputs::new(source, request.inputs);
+        let mut fragment = Fragment::decode(&plan, task, &request.options, inputs, runtime)?;
+        fragment.plan = prepare_scans(fragment.plan, &self.settings.read_ahead)?;
+
+        let mut writer = OutputWriter::try_new(&fragment.schema(), fragment.output_partitions(), &fragment.context)?;
+        execute(&fragment, &mut writer).await?;
+        stats.spilled_bytes = writer.spilled();
+        let (exchange, store) = exchange.unzip();
+        let (run, attempt, placement) = (request.run, request.attempt, request.output);
+        writer.finish(Destination { run, attempt, placement, exchange: exchange.as_ref(), store }).await
+    }
+
+    fn exchange(
+        &self,
+        request: &TaskRequest,
+        meter: &Arc<StoreMeter>,
+    ) -> Result<Option<(ExchangeConfig, Arc<dyn ObjectStore>)>> {
+        let Some(config) = &request.exchange else { return Ok(None) };
+        let store = exchange_store(&self.stores, &layout::url(config)?, Arc::clone(meter))?;
+        Ok(Some((config.clone(), store)))
+    }
+}
+
+/// A request that was too large for a payload lies in the exchange.
+async fn resolve_stored(
+    request: TaskRequest,
+    exchange: Option<&(ExchangeConfig, Arc<dyn ObjectStore>)>,
+) -> Result<TaskRequest> {
+    let Some(name) = &request.stored else { return Ok(request) };
+    let Some((config, store)) = exchange else {
+        return Err(Error::internal("the request lies in the exchange, and names no exchange location"));
+    };
+    let bytes = store.get(&layout::path(config, name)?).await?.bytes().await?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::internal(format!("stored task request {name}: {error}")))
+}
+
+/// Drives all partitions at once and writes what they give. All of them run in this process: scan partitions share their files.
+async fn execute(fragment: &Fragment, writer: &mut OutputWriter) -> Result<()> {
+    let inputs = fragment.plan.output_partitioning().partition_count();
+    match &fragment.partitioning {
+        None => {
+            let mut batches = spawn_partitions(&fragment.plan, &fragment.context)?;
+            while let Some((partition, batch)) = batches.recv().await? {
+                writer.write(partition, batch)?;
+            }
+        }
+        Some(partitioning) => {
+            let mut partitioners = (0..inputs)
+                .map(|input| BatchPartitioner::try_new(partitioning.clone(), Time::default(), input, inputs))
+                .collect::<Result<Vec<_>, _>>()?;
+            let mut batches = spawn_partitions(&fragment.plan, &fragment.context)?;
+            while let Some((input, batch)) = batches.recv().await? {
+                partitioners[input].partition(batch, |partition, batch| Ok(writer.write(partition, batch)?))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What all partitions give, as it comes, with the number of the partition.
+struct Batches {
+    receiver: mpsc::Receiver<(usize, arrow::array::RecordBatch)>,
+    tasks: Vec<SpawnedTask<Result<()>>>,
+}
+
+fn spawn_partitions(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Batches> {
+    let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
+    let tasks = (0..plan.output_partitioning().partition_count())
+        .map(|partition| {
+            let mut stream = plan.execute(partition, Arc::clone(context))?;
+            let sender = sender.clone();
+            Ok(SpawnedTask::spawn(async move {
+                while let Some(batch) = stream.next().await {
+                    if sender.send((partition, batch?)).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            }))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Batches { receiver, tasks })
+}
+
+impl Batches {
+    /// `None` once every partition has ended well; a partition's error, or panic, ends the task.
+    async fn recv(&mut self) -> Result<Option<(usize, arrow::array::RecordBatch)>> {
+        if let Some(batch) = self.receiver.recv().await {
+            return Ok(Some(batch));
+        }
+        for task in self.tasks.drain(..) {
+            task.join().await.map_err(|error| Error::internal(format!("the task panicked: {error}")))??;
+        }
+        Ok(None)
+    }
+}
+
+pub(crate) fn disk_manager(dir: Option<&Path>, limit: u64) -> Result<DiskManager> {
+    let mode = match dir {
+        Some(dir) => DiskManagerMode::Directories(vec![dir.to_owned()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    Ok(DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(limit).build()?)
+}

@@ -1,0 +1,49 @@
+//! What a worker may use.
+
+use std::path::PathBuf;
+
+use crate::storage::{ReadAhead, StorageSettings};
+
+/// Part of the function's memory that queries may use; the rest is for the program, decoders and network buffers.
+const QUERY_SHARE_OF_MEMORY: f64 = 0.6;
+
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Bytes that operators may hold before they spill or fail.
+    pub memory_bytes: usize,
+    /// Where operators spill to; the system's temporary folder if not set.
+    pub spill_dir: Option<PathBuf>,
+    /// Most bytes on disk for spilling.
+    pub spill_bytes: u64,
+    pub read_ahead: ReadAhead,
+    pub storage: StorageSettings,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 1024 * 1024 * 1024,
+            spill_dir: None,
+            spill_bytes: 10 * 1024 * 1024 * 1024,
+            read_ahead: ReadAhead::default(),
+            storage: StorageSettings::default(),
+        }
+    }
+}
+
+impl WorkerSettings {
+    /// Sizes a worker by the environment that Lambda gives a function
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>): memory by `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`
+    /// (MB), spilling to the temporary folder, of which 512 MB are there unless configured otherwise.
+    pub fn from_lambda_env() -> Self {
+        let memory_mb =
+            std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|value| value.parse::<usize>().ok());
+        let Some(memory_mb) = memory_mb else { return Self::default() };
+        let spill_mb = std::env::var("ARACHNE_WORKER__SPILL_MB").ok().and_then(|value| value.parse::<u64>().ok());
+        Self {
+            memory_bytes: (memory_mb as f64 * QUERY_SHARE_OF_MEMORY) as usize * 1024 * 1024,
+            spill_bytes: spill_mb.unwrap_or(480) * 1024 * 1024,
+            ..Self::default()
+        }
+    }
+}
