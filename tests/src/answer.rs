@@ -6,8 +6,9 @@
 mod compare;
 mod value;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use serde::Deserialize;
 
 pub use compare::{Order, assert_same, difference};
@@ -34,16 +35,19 @@ struct PrintedColumn {
 }
 
 impl Answer {
-    pub fn from_batches(batches: &[RecordBatch]) -> Result<Self> {
-        let columns = match batches.first() {
-            Some(batch) => batch.schema().fields().iter().map(|field| field.name().clone()).collect(),
-            None => Vec::new(),
-        };
+    /// Rows of one schema.
+    pub fn of(schema: &Schema, batches: &[RecordBatch]) -> Result<Self> {
         let mut rows = Vec::new();
         for batch in batches {
             value::append_rows(batch, &mut rows)?;
         }
-        Ok(Self { columns, rows })
+        Ok(Self { columns: schema.fields().iter().map(|field| field.name().clone()).collect(), rows })
+    }
+
+    /// At least one batch, for its schema.
+    pub fn from_batches(batches: &[RecordBatch]) -> Result<Self> {
+        let first = batches.first().context("no batch")?;
+        Self::of(&first.schema(), batches)
     }
 
     /// Reads the JSON that `duckdb_answers.py` prints for one query.

@@ -7,7 +7,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 pub mod answer;
+pub mod binaries;
+pub mod cli;
 pub mod duckdb;
+pub mod engine;
 pub mod kept;
+pub mod sandbox;
 pub mod tpch;
+pub mod traps;
 pub mod venv;

@@ -124,6 +124,14 @@ pub fn ddl(table: &TpchTable, name: &str, form: Form, location: &str) -> String 
     format!("CREATE EXTERNAL TABLE {name} ({columns}) {stored} LOCATION '{location}'{properties}")
 }
 
+/// The name of a table in the engine's catalog: that of TPC-H for Parquet, with the form behind it for the others.
+pub fn table_name(table: &str, form: Form) -> String {
+    match form {
+        Form::Parquet => table.to_owned(),
+        Form::Csv | Form::CsvGzip => format!("{table}_{}", form.name().replace('-', "_")),
+    }
+}
+
 fn hive_type(data_type: &arrow::datatypes::DataType) -> String {
     use arrow::datatypes::DataType as T;
     match data_type {

@@ -2,4 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod aws_cli;
+mod bad_data;
+mod bad_sql;
+mod bad_storage;
+mod cli_lambda;
+mod cli_sql;
+mod lambda_emulator;
+mod planner_traps;
 mod reference;
+mod tpch_answers;
+mod worker_faults;

@@ -1,0 +1,63 @@
+//! The programs of this build: `arachne` and `bootstrap`.
+//!
+//! `cargo test --workspace` builds them, because their own packages have integration tests. When only this package is tested they may be
+//! missing or older than their sources; then cargo is asked to build them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::kept;
+
+static ARACHNE: LazyLock<PathBuf> = LazyLock::new(|| find("arachne", "arachne-cli"));
+static BOOTSTRAP: LazyLock<PathBuf> = LazyLock::new(|| find("bootstrap", "arachne-lambda"));
+
+/// The command line.
+pub fn arachne() -> &'static Path {
+    &ARACHNE
+}
+
+/// The Lambda function.
+pub fn bootstrap() -> &'static Path {
+    &BOOTSTRAP
+}
+
+fn find(name: &str, package: &str) -> PathBuf {
+    let binary = kept::profile_dir().join(name);
+    if !is_fresh(&binary) {
+        build(name, package).expect("cargo builds the program");
+    }
+    binary
+}
+
+/// Whether no source that was there when this test was built is newer than the program. Later edits do not count: the test does not know them either.
+fn is_fresh(binary: &Path) -> bool {
+    let built = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
+    let Ok(binary_time) = built(binary) else { return false };
+    let test_time = std::env::current_exe().and_then(|exe| built(&exe)).unwrap_or(SystemTime::UNIX_EPOCH);
+    // `target: source source …`, spaces in names escaped: a workspace in such a folder is built once more than needed.
+    let Ok(sources) = fs::read_to_string(binary.with_extension("d")) else { return false };
+    let mut sources = sources.split_whitespace().skip(1).map(Path::new);
+    !sources.any(|source| built(source).is_ok_and(|time| time > binary_time && time <= test_time))
+}
+
+fn build(name: &str, package: &str) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let profile = kept::profile_dir();
+    let profile = match profile.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(other) => other,
+    };
+    let output = Command::new(cargo)
+        .args(["build", "--package", package, "--bin", name, "--profile", profile])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("CARGO_TARGET_DIR", kept::target_dir())
+        .output()
+        .context("starting cargo")?;
+    ensure!(output.status.success(), "cargo could not build {name}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}

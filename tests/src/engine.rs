@@ -1,0 +1,219 @@
+//! The engine in each of its ways to run, asked from a test's own thread.
+
+use std::sync::{Arc, LazyLock};
+
+use arachne_catalog::MemoryCatalog;
+use arachne_engine::invoker::WorkerInvoker;
+use arachne_engine::query::{
+    EngineSettings, PriceBook, QueryHandle, QueryRequest, QueryService, QueryServiceParts, QueryStats,
+};
+use arachne_engine::storage::ObjectStores;
+use arachne_engine::worker::{InProcessInvoker, Worker, WorkerSettings};
+use arachne_engine::{Error, Result};
+use arachne_lambda::{AwsInvoker, LambdaCredentials, LambdaSettings};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use url::Url;
+
+use crate::answer::Answer;
+use crate::sandbox::{EXCHANGE, FUNCTION, LAKE, Sandbox, block_on};
+use crate::tpch::{self, Dataset, Form, TABLES};
+use crate::traps::TrapTables;
+
+/// How a distributed query is spread, whatever the size of its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Width {
+    /// Tasks of a stage that reads tables.
+    pub tasks: usize,
+    /// Partitions inside each task.
+    pub partitions: usize,
+}
+
+/// A query service with a catalog of its own, and settings for all its queries.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    service: QueryService,
+    settings: Vec<(String, String)>,
+    /// The coordinator's, and the workers' where they are in this process.
+    stores: Vec<Arc<ObjectStores>>,
+}
+
+/// The rows and the bill.
+#[derive(Debug)]
+pub struct Outcome {
+    pub answer: Answer,
+    pub stats: QueryStats,
+}
+
+/// A query under way.
+pub struct Running {
+    handle: QueryHandle,
+}
+
+impl Engine {
+    /// Everything in this process, no tasks.
+    pub fn embedded() -> Self {
+        let stores = Arc::new(ObjectStores::new(Default::default()));
+        Self { service: service(&stores, None), settings: Vec::new(), stores: vec![stores] }
+    }
+
+    /// Workers in this process that share nothing with the coordinator but the bytes of requests, answers and the exchange.
+    pub fn tasks(width: Width) -> Self {
+        let exchange: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let stores = [(); 2].map(|()| {
+            let stores = ObjectStores::new(Default::default());
+            stores.insert(&bucket_url(EXCHANGE), Arc::clone(&exchange)).expect("a store");
+            Arc::new(stores)
+        });
+        let worker = Worker::try_with_stores(WorkerSettings::default(), Arc::clone(&stores[1])).expect("a worker");
+        let invoker = Arc::new(InProcessInvoker::new(worker));
+        Self { service: service(&stores[0], Some(invoker)), settings: Vec::new(), stores: stores.into() }
+            .distributed(width)
+    }
+
+    /// Workers that are processes of the sandbox's Lambda. Tables in [`LAKE`], exchange in [`EXCHANGE`].
+    pub fn lambda(sandbox: &Sandbox, width: Width) -> Self {
+        let s3 = sandbox.s3.settings();
+        let settings = LambdaSettings {
+            function: FUNCTION.to_owned(),
+            endpoint: Some(sandbox.lambda.url()),
+            region: Some(s3.region.clone()),
+            credentials: Some(LambdaCredentials {
+                access_key: s3.access_key.clone(),
+                secret_key: s3.secret_key.clone(),
+            }),
+            ..LambdaSettings::default()
+        };
+        let invoker = Arc::new(block_on(AwsInvoker::new(settings)).expect("a client of the local Lambda"));
+        let stores = Arc::new(ObjectStores::new(Default::default()));
+        let engine = Self { service: service(&stores, Some(invoker)), settings: Vec::new(), stores: vec![stores] };
+        engine.distributed(width).with_bucket(sandbox, LAKE).with_bucket(sandbox, EXCHANGE)
+    }
+
+    /// TPC-H in the sandbox's S3, over its Lambda, shared by all tests of the process.
+    pub fn tpch_over_lambda(width: Width) -> Self {
+        static SHARED: LazyLock<Engine> = LazyLock::new(|| {
+            let sandbox = Sandbox::shared();
+            let engine = Engine::lambda(sandbox, Width { tasks: 1, partitions: 1 });
+            for form in Form::ALL {
+                let url = sandbox.upload_tpch(Dataset::shared(), form).expect("TPC-H goes up");
+                engine.create_tpch_tables(form, &url);
+            }
+            engine
+        });
+        SHARED.clone().distributed(width)
+    }
+
+    /// TPC-H in local files, embedded.
+    pub fn tpch_embedded() -> Self {
+        static SHARED: LazyLock<Engine> = LazyLock::new(|| {
+            let engine = Engine::embedded();
+            for form in Form::ALL {
+                let url = format!("file://{}/", Dataset::shared().form_dir(form).display());
+                engine.create_tpch_tables(form, &url);
+            }
+            engine
+        });
+        SHARED.clone()
+    }
+
+    /// The eight tables over local Parquet files.
+    pub fn with_tpch(self, data: &Dataset) -> Self {
+        self.create_tpch_tables(Form::Parquet, &format!("file://{}/", data.form_dir(Form::Parquet).display()));
+        self
+    }
+
+    /// The tables of [`TrapTables`], over local files.
+    pub fn with_traps(self, traps: &TrapTables) -> Self {
+        for (name, columns) in TrapTables::COLUMNS {
+            let location = format!("file://{}/", traps.dir(name).display());
+            let ddl = format!("CREATE EXTERNAL TABLE {name} ({columns}) STORED AS PARQUET LOCATION '{location}'");
+            self.run(&ddl).unwrap_or_else(|error| panic!("{ddl}: {error}"));
+        }
+        self
+    }
+
+    /// Makes a bucket of the sandbox's S3 known.
+    pub fn with_bucket(self, sandbox: &Sandbox, bucket: &str) -> Self {
+        for stores in &self.stores {
+            stores.insert(&bucket_url(bucket), sandbox.bucket(bucket)).expect("a store");
+        }
+        self
+    }
+
+    /// A setting for all queries from now on.
+    pub fn with_setting(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Sends every query to workers, however small its data.
+    fn distributed(self, width: Width) -> Self {
+        self.with_setting("arachne.compute", "lambda")
+            .with_setting("arachne.exchange", format!("s3://{EXCHANGE}/tests/"))
+            .with_setting("arachne.local_bytes", 0)
+            .with_setting("arachne.tasks_per_stage", width.tasks)
+            .with_setting("arachne.partitions_per_task", width.partitions)
+    }
+
+    /// `lineitem`, … in Parquet; the other forms get the form as a suffix: `lineitem_csv`, `lineitem_csv_gzip`.
+    fn create_tpch_tables(&self, form: Form, url: &str) {
+        for table in &TABLES {
+            let ddl = tpch::ddl(table, &tpch::table_name(table.name, form), form, &format!("{url}{}/", table.name));
+            self.run(&ddl).unwrap_or_else(|error| panic!("{ddl}: {error}"));
+        }
+    }
+
+    pub fn run(&self, sql: &str) -> Result<Outcome> {
+        self.run_with(sql, &[])
+    }
+
+    pub fn run_with(&self, sql: &str, settings: &[(&str, &str)]) -> Result<Outcome> {
+        self.start(sql, settings).finish()
+    }
+
+    /// Waits for what queries that are done have left to clean up.
+    pub fn idle(&self) {
+        block_on(self.service.idle());
+    }
+
+    pub fn start(&self, sql: &str, settings: &[(&str, &str)]) -> Running {
+        let mut request = QueryRequest::new(sql);
+        request.settings.extend(self.settings.iter().cloned());
+        request.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Running { handle: block_on(async { self.service.start(request) }) }
+    }
+}
+
+impl Running {
+    pub fn handle(&self) -> &QueryHandle {
+        &self.handle
+    }
+
+    /// Takes all rows.
+    pub fn finish(mut self) -> Result<Outcome> {
+        block_on(async {
+            let rows = self.handle.results().await?;
+            let schema = rows.schema();
+            let batches: Vec<_> = rows.try_collect().await?;
+            let answer = Answer::of(&schema, &batches).map_err(|error| Error::internal(error.to_string()))?;
+            Ok(Outcome { answer, stats: self.handle.stats() })
+        })
+    }
+}
+
+fn service(stores: &Arc<ObjectStores>, invoker: Option<Arc<dyn WorkerInvoker>>) -> QueryService {
+    let parts = QueryServiceParts {
+        catalog: Arc::new(MemoryCatalog::new()),
+        stores: Arc::clone(stores),
+        invoker,
+        settings: EngineSettings::default(),
+        prices: PriceBook::built_in().expect("the built-in price book"),
+    };
+    QueryService::try_new(parts).expect("a query service")
+}
+
+fn bucket_url(bucket: &str) -> Url {
+    Url::parse(&format!("s3://{bucket}/")).expect("a URL")
+}

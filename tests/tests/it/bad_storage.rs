@@ -1,0 +1,94 @@
+//! S3 that refuses, lacks or changes what a query wants.
+
+use std::time::Duration;
+
+use arachne_engine::ErrorCode;
+use arachne_tests::cli::Cli;
+use arachne_tests::engine::{Engine, Width};
+use arachne_tests::sandbox::{LAKE, Sandbox, block_on};
+use arachne_tests::tpch::{Dataset, Form};
+use object_store::path::Path as Key;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+#[test]
+fn a_bucket_that_does_not_exist_is_named() {
+    Cli::in_sandbox(Sandbox::shared())
+        .sql("SELECT * FROM 's3://no-such-bucket/x/'", &[])
+        .fails_saying(&["not found", "no-such-bucket"]);
+}
+
+#[test]
+fn access_denied_says_what_is_denied() {
+    Cli::in_sandbox(Sandbox::shared())
+        .sql("SELECT * FROM 's3://forbidden/x/'", &[])
+        .fails_saying(&["permission denied", "forbidden"]);
+}
+
+#[test]
+fn wrong_credentials_are_refused_without_being_shown() {
+    let cli = Cli::in_sandbox(Sandbox::shared());
+    let mut command = cli.command(&["sql", "-c", "SELECT * FROM 's3://lake/x/'"]);
+    let output = command.env("AWS_SECRET_ACCESS_KEY", "hunter2-not-the-secret").output().unwrap();
+    let run = arachne_tests::cli::Run::from(output).fails_saying(&["permission denied"]);
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn no_credentials_are_asked_for() {
+    Cli::new().sql("SELECT * FROM 's3://lake/x/'", &[]).fails_saying(&[
+        "permission denied",
+        "credentials",
+        "AWS_ACCESS_KEY_ID",
+    ]);
+}
+
+#[test]
+fn an_object_that_is_replaced_while_it_is_read_fails_the_query() {
+    let sandbox = Sandbox::start().unwrap();
+    let data = Dataset::shared();
+    let file =
+        |part| std::fs::read(data.table_dir(Form::Parquet, "lineitem").join(format!("part-{part}.parquet"))).unwrap();
+    let (old, new) = (file(1), file(2));
+    for width in [None, Some(Width { tasks: 3, partitions: 2 })] {
+        sandbox.put("changing/data.parquet", old.clone());
+        let engine = match width {
+            None => Engine::embedded(),
+            Some(width) => Engine::tasks(width),
+        };
+        let engine = engine.with_bucket(&sandbox, LAKE);
+        sandbox.s3.conditions().set_latency(Duration::from_millis(700));
+        sandbox.s3.request_log().clear();
+        let query =
+            engine.start("SELECT sum(l_extendedprice), max(l_comment) FROM 's3://lake/changing/data.parquet'", &[]);
+        // The footer is read; the next request waits while the object is replaced.
+        let read = |key: &str| {
+            sandbox.s3.request_log().snapshot().iter().any(|r| r.method == "GET" && r.key.as_deref() == Some(key))
+        };
+        while !read("changing/data.parquet") {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        sandbox.s3.conditions().set_latency(Duration::ZERO);
+        block_on(sandbox.bucket(LAKE).put(&Key::from("changing/data.parquet"), new.clone().into())).unwrap();
+        let error = query.finish().expect_err("rows of two versions");
+        assert_eq!(error.code, ErrorCode::InvalidData, "{width:?}: {error}");
+        assert!(
+            error.message.contains("changing/data.parquet") && error.message.contains("changed"),
+            "{width:?}: {error}"
+        );
+        engine
+            .run("SELECT sum(l_extendedprice) FROM 's3://lake/changing/data.parquet'")
+            .expect("the new version is read");
+    }
+}
+
+#[test]
+fn odd_object_names_are_found_in_s3_as_well() {
+    let sandbox = Sandbox::shared();
+    let engine = Engine::tasks(Width { tasks: 2, partitions: 2 }).with_bucket(sandbox, LAKE);
+    for (number, name) in ["with space", "a=b", "100%", "x+y", "%20", "grüße/日本"].iter().enumerate() {
+        sandbox.put(&format!("odd{number}/{name}/data {name}.csv"), "k,v\n1,10\n2,20\n");
+        let sql = format!("SELECT sum(v) FROM 's3://lake/odd{number}/{name}/'");
+        let answer = engine.run(&sql).unwrap_or_else(|error| panic!("{sql}: {error}")).answer;
+        assert_eq!(answer.rows[0][0].to_string(), "30", "{sql}");
+    }
+}
