@@ -94,6 +94,9 @@ impl SourceOf for DataFusionError {
 /// The object store's own kinds; the rest is told apart by the S3 error code in the answer.
 pub(super) fn object_store(error: &object_store::Error) -> Error {
     use object_store::Error as E;
+    if let Some(ours) = carried(error) {
+        return ours;
+    }
     let text = error_chain(error);
     match error {
         E::NotFound { .. } if text.contains("NoSuchBucket") => Error::new(ErrorCode::NotFound, text)
@@ -113,6 +116,18 @@ pub(super) fn object_store(error: &object_store::Error) -> Error {
         E::InvalidPath { .. } => Error::new(ErrorCode::InvalidArgument, text),
         _ => generic_store(text),
     }
+}
+
+/// An error of ours that a store wrapper had to put into the object store's type.
+fn carried(error: Source<'_>) -> Option<Error> {
+    let mut next = error.source();
+    while let Some(current) = next {
+        if let Some(ours) = current.downcast_ref::<Error>() {
+            return Some(ours.clone());
+        }
+        next = current.source();
+    }
+    None
 }
 
 fn generic_store(text: String) -> Error {

@@ -1,0 +1,122 @@
+//! A table that the catalog declares.
+
+use std::sync::Arc;
+
+use arachne_catalog::format::FileFormat as CatalogFormat;
+use arachne_catalog::{Table, TableType, hive_type};
+use arrow::datatypes::{FieldRef, Schema};
+
+use super::LakeContext;
+use super::context::from_catalog;
+use super::location::Location;
+use super::partition_folders::PartitionFolder;
+use super::partition_values::parse_value;
+use super::source::FileSourceOf;
+use super::table::{LakeTable, TableFormat};
+use crate::error::{Error, ErrorCode, Result};
+use crate::formats::{TextFormat, TextOptions};
+use crate::storage::StoreUrl;
+
+impl LakeTable {
+    /// From a catalog table: declared columns, files below its location or its partitions'.
+    ///
+    /// Athena shows no row of a partitioned table until partitions are added. Here a table without registered partitions reads
+    /// the `key=value` folders below its location; once one is registered, only registered ones are read.
+    pub async fn from_catalog(context: Arc<LakeContext>, table: Table) -> Result<Self> {
+        let name = format!("{}.{}", table.database, table.name);
+        if table.table_type == TableType::View {
+            return Err(Error::new(ErrorCode::NotSupported, format!("{name} is a view; views are not supported yet")));
+        }
+        let format = format_of(&name, &table)?;
+        let file_schema =
+            Arc::new(hive_type::schema_of(&table.storage.columns).map_err(|error| in_table(&name, error))?);
+        let keys = hive_type::schema_of(&table.partition_keys).map_err(|error| in_table(&name, error))?;
+        let keys: Vec<FieldRef> = keys.fields().iter().cloned().collect();
+        let source = source_of(&context, &table, &keys).await?;
+        Self::new(context, name, format, file_schema, keys, source)
+    }
+}
+
+fn format_of(name: &str, table: &Table) -> Result<TableFormat> {
+    match CatalogFormat::of(&table.storage) {
+        Some(CatalogFormat::Parquet) => Ok(TableFormat::Parquet),
+        Some(CatalogFormat::DelimitedText | CatalogFormat::QuotedCsv) => {
+            Ok(TableFormat::Text(Arc::new(TextFormat::new(TextOptions::from_table(table)?))))
+        }
+        Some(other) => Err(Error::new(
+            ErrorCode::NotSupported,
+            format!("table {name} is stored as {other:?}, which cannot be read yet"),
+        )
+        .with_hint("Parquet and delimited text can be read")),
+        None => {
+            let serde = &table.storage.serde.serialization_library;
+            Err(Error::new(ErrorCode::NotSupported, format!("table {name} has an unknown SerDe {serde}")))
+        }
+    }
+}
+
+async fn source_of(context: &LakeContext, table: &Table, keys: &[FieldRef]) -> Result<FileSourceOf> {
+    if !keys.is_empty() {
+        let registered = context.catalog().partitions(&table.database, &table.name).await.map_err(from_catalog)?;
+        if !registered.is_empty() {
+            return Ok(FileSourceOf::CatalogPartitions(CatalogPartitions { table: table.clone() }));
+        }
+    }
+    let (store, folder) = Location::folder(&table.storage.location)?;
+    Ok(match keys.is_empty() {
+        true => FileSourceOf::Folder { store, folder },
+        false => FileSourceOf::PartitionFolders { store, folder },
+    })
+}
+
+fn in_table(name: &str, error: arachne_catalog::CatalogError) -> Error {
+    let error = from_catalog(error);
+    Error { message: format!("table {name}: {}", error.message), ..error }
+}
+
+/// The registered partitions of a table.
+#[derive(Debug)]
+pub(super) struct CatalogPartitions {
+    table: Table,
+}
+
+impl CatalogPartitions {
+    /// All of them; nothing is listed. Fails for a partition whose values are not of its keys' types, or whose format is not
+    /// the table's.
+    pub(super) async fn load(
+        &self,
+        context: &LakeContext,
+        keys: &[FieldRef],
+    ) -> Result<Vec<(StoreUrl, PartitionFolder)>> {
+        let table = &self.table;
+        let partitions = context.catalog().partitions(&table.database, &table.name).await.map_err(from_catalog)?;
+        let folders = partitions.into_iter().map(|partition| {
+            let shown = || format!("partition ({}) of {}.{}", partition.values.join(", "), table.database, table.name);
+            if partition.values.len() != keys.len() {
+                let (values, keys) = (partition.values.len(), keys.len());
+                return Err(Error::new(
+                    ErrorCode::InvalidData,
+                    format!("{} has {values} values for {keys} keys", shown()),
+                ));
+            }
+            let (own, format) = (CatalogFormat::of(&partition.storage), CatalogFormat::of(&table.storage));
+            if !partition.storage.serde.serialization_library.is_empty() && own != format {
+                return Err(Error::new(
+                    ErrorCode::NotSupported,
+                    format!("{} has another format than its table", shown()),
+                ));
+            }
+            let values = partition.values.iter().zip(keys).map(|(value, key)| parse_value(value, key));
+            let values = values.collect::<Result<_>>()?;
+            let (store, path) = Location::folder(&partition.storage.location)?;
+            Ok((store, PartitionFolder { path, values }))
+        });
+        folders.collect()
+    }
+}
+
+/// The columns of files without those that partition folders give.
+pub(super) fn without_keys(schema: &Schema, keys: &[FieldRef]) -> Schema {
+    let is_key = |name: &str| keys.iter().any(|key| key.name().eq_ignore_ascii_case(name));
+    Schema::new(schema.fields().iter().filter(|field| !is_key(field.name())).cloned().collect::<Vec<_>>())
+}

@@ -1,0 +1,102 @@
+//! What the lake's tables need of the query they belong to.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use arachne_catalog::{Catalog, CatalogError, CatalogErrorKind};
+use datafusion::config::{ConfigOptions, TableParquetOptions};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use object_store::ObjectStore;
+use tokio::sync::Mutex;
+
+use super::{LakeTable, ScanReport};
+use crate::error::{Error, ErrorCode, Result};
+use crate::storage::{Pins, StoreUrl};
+
+/// One per query: the catalog, the query's own stores and caches, and where its pins and counts go.
+///
+/// A path that is named twice in a query is looked at once, so that both see the same files and columns.
+pub struct LakeContext {
+    catalog: Arc<dyn Catalog>,
+    runtime: Arc<RuntimeEnv>,
+    pins: Arc<Pins>,
+    report: Arc<ScanReport>,
+    parquet: TableParquetOptions,
+    meta_concurrency: usize,
+    paths: Mutex<HashMap<String, Weak<LakeTable>>>,
+}
+
+impl LakeContext {
+    /// `runtime` holds the query's stores (`QueryStores::with_pins` with the same `pins`) and caches
+    /// (`query_caches`); `options` are the session's.
+    pub fn new(
+        catalog: Arc<dyn Catalog>,
+        runtime: Arc<RuntimeEnv>,
+        pins: Arc<Pins>,
+        report: Arc<ScanReport>,
+        options: &ConfigOptions,
+    ) -> Self {
+        let mut parquet =
+            TableParquetOptions { global: options.execution.parquet.clone(), ..TableParquetOptions::default() };
+        // Spark's and Impala's INT96: microseconds hold every year that they write, nanoseconds end in 2262.
+        parquet.global.coerce_int96.get_or_insert_with(|| "us".to_owned());
+        let meta_concurrency = options.execution.meta_fetch_concurrency.get();
+        Self { catalog, runtime, pins, report, parquet, meta_concurrency, paths: Mutex::default() }
+    }
+
+    pub fn catalog(&self) -> &Arc<dyn Catalog> {
+        &self.catalog
+    }
+
+    pub fn report(&self) -> &Arc<ScanReport> {
+        &self.report
+    }
+
+    pub(super) fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    pub(super) fn runtime(&self) -> &RuntimeEnv {
+        &self.runtime
+    }
+
+    pub(super) fn parquet(&self) -> &TableParquetOptions {
+        &self.parquet
+    }
+
+    /// Footers that are fetched at once.
+    pub(super) fn meta_concurrency(&self) -> usize {
+        self.meta_concurrency
+    }
+
+    /// Weak, because a table holds its context. The plan that is being made keeps the tables it has found.
+    pub(super) fn paths(&self) -> &Mutex<HashMap<String, Weak<LakeTable>>> {
+        &self.paths
+    }
+
+    /// The query's view of a store.
+    pub(super) fn store(&self, store: &StoreUrl) -> Result<Arc<dyn ObjectStore>> {
+        Ok(self.runtime.object_store_registry.get_store(&store.url()?)?)
+    }
+}
+
+impl fmt::Debug for LakeContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LakeContext").field("catalog", &self.catalog).finish_non_exhaustive()
+    }
+}
+
+/// A catalog's error in the engine's words.
+pub(super) fn from_catalog(error: CatalogError) -> Error {
+    let code = match error.kind {
+        CatalogErrorKind::NotFound => ErrorCode::NotFound,
+        CatalogErrorKind::AlreadyExists => ErrorCode::AlreadyExists,
+        CatalogErrorKind::NotEmpty | CatalogErrorKind::Invalid => ErrorCode::InvalidArgument,
+        CatalogErrorKind::NotSupported => ErrorCode::NotSupported,
+        CatalogErrorKind::Unavailable => ErrorCode::Unavailable,
+        #[expect(unreachable_patterns, reason = "the catalog may grow kinds")]
+        _ => ErrorCode::Internal,
+    };
+    Error::new(code, error.message)
+}

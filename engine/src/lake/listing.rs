@@ -1,0 +1,83 @@
+//! Data files below a folder; markers and hidden files are not data.
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+
+use crate::error::Result;
+
+/// Every data file below a folder, at any depth, in order of key. Listed page by page; what is kept is one entry per file.
+pub(super) async fn files_below(
+    store: &dyn ObjectStore,
+    folder: &Path,
+    wanted: impl Fn(&Path) -> bool,
+) -> Result<Vec<ObjectMeta>> {
+    let prefix = (!folder.is_root()).then_some(folder);
+    let mut objects = store.list(prefix);
+    let mut files = Vec::new();
+    while let Some(object) = objects.try_next().await? {
+        if is_data(folder, &object) && wanted(&object.location) {
+            files.push(object);
+        }
+    }
+    files.sort_by(|a, b| a.location.cmp(&b.location));
+    Ok(files)
+}
+
+/// What lies directly in a folder: its data files, and its folders that are not hidden.
+pub(super) async fn children_of(store: &dyn ObjectStore, folder: &Path) -> Result<(Vec<ObjectMeta>, Vec<Path>)> {
+    let prefix = (!folder.is_root()).then_some(folder);
+    let found = store.list_with_delimiter(prefix).await?;
+    let files = found.objects.into_iter().filter(|object| is_data(folder, object)).collect();
+    let mut folders: Vec<_> =
+        found.common_prefixes.into_iter().filter(|path| !path.filename().is_some_and(is_hidden)).collect();
+    folders.sort();
+    Ok((files, folders))
+}
+
+/// Not a marker: not hidden below `folder`, and not empty. An empty object is what consoles and Hadoop leave for a folder,
+/// and holds no row in any format.
+fn is_data(folder: &Path, object: &ObjectMeta) -> bool {
+    let below = object.location.as_ref().strip_prefix(folder.as_ref()).unwrap_or(object.location.as_ref());
+    object.size > 0 && !below.split('/').any(is_hidden)
+}
+
+/// `_SUCCESS`, `_temporary`, `.crc`, `x_$folder$`; but a partition folder may start with an underscore.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || (name.starts_with('_') && !name.contains('=')) || name.ends_with("_$folder$")
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+    use object_store::{ObjectStoreExt, PutPayload};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn markers_and_hidden_files_are_passed_over() {
+        let store = InMemory::new();
+        let keys = [
+            "_hidden/t/a.parquet",
+            "_hidden/t/sub/b c%20.parquet",
+            "_hidden/t/_p=1/c.parquet",
+            "_hidden/t/_SUCCESS",
+            "_hidden/t/_temporary/0/x.parquet",
+            "_hidden/t/.a.parquet.crc",
+            "_hidden/t/sub_$folder$",
+            "_hidden/tt/other.parquet",
+        ];
+        for key in keys {
+            store.put(&Path::parse(key).unwrap(), "x".into()).await.unwrap();
+        }
+        store.put(&Path::parse("_hidden/t/empty").unwrap(), PutPayload::new()).await.unwrap();
+        let folder = Path::parse("_hidden/t").unwrap();
+        let files = files_below(&store, &folder, |_| true).await.unwrap();
+        let names: Vec<_> = files.iter().map(|file| file.location.as_ref()).collect();
+        assert_eq!(names, ["_hidden/t/_p=1/c.parquet", "_hidden/t/a.parquet", "_hidden/t/sub/b c%20.parquet"]);
+
+        let (files, folders) = children_of(&store, &folder).await.unwrap();
+        assert_eq!(files.len(), 1);
+        assert_eq!(folders.iter().map(|path| path.filename().unwrap()).collect::<Vec<_>>(), ["_p=1", "sub"]);
+    }
+}

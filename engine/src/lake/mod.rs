@@ -1,0 +1,32 @@
+//! Tables of the lake as DataFusion sees them: what the catalog declares, or what a path holds.
+//!
+//! [`LakeCatalog`] resolves a name to a [`LakeTable`]: a table of the catalog, or a path (`'s3://bucket/prefix/'`, a glob, a
+//! local file), whose columns are read off its files. A scan first drops partitions by their values, then lists what is left,
+//! then drops files by the minima and maxima in their footers; what it saw and what it chose goes into a [`ScanReport`].
+//! Every file is pinned to the version that was listed. Everything is per query: [`LakeContext`] carries the query's stores.
+
+mod at_once;
+mod catalog_table;
+mod context;
+mod listing;
+mod location;
+mod merge;
+mod parquet_files;
+mod partition_folders;
+mod partition_values;
+mod path_format;
+mod path_table;
+mod providers;
+mod pruning;
+mod report;
+mod source;
+mod statistics;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use context::LakeContext;
+pub use location::{Location, Place, is_path};
+pub use providers::{LakeCatalog, LakeSchema};
+pub use report::ScanReport;
+pub use table::LakeTable;

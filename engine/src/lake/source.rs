@@ -1,0 +1,113 @@
+//! Which files a table has.
+
+use std::sync::Arc;
+
+use arrow::datatypes::FieldRef;
+use datafusion::catalog::Session;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
+use futures::FutureExt;
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use super::LakeContext;
+use super::at_once::at_once;
+use super::catalog_table::CatalogPartitions;
+use super::listing::files_below;
+use super::partition_folders::{LISTS_AT_ONCE, PartitionFolder, discover};
+use super::partition_values::PartitionFilter;
+use crate::error::Result;
+use crate::storage::StoreUrl;
+
+/// A data file and the values of its partition keys.
+#[derive(Debug, Clone)]
+pub(super) struct LakeFile {
+    pub(super) store: StoreUrl,
+    pub(super) object: ObjectMeta,
+    pub(super) values: Vec<ScalarValue>,
+}
+
+impl LakeFile {
+    /// `s3://bucket/key`.
+    pub(super) fn name(&self) -> String {
+        self.store.object(&self.object.location)
+    }
+}
+
+/// Where a table's files are found when it is scanned.
+#[derive(Debug)]
+pub(super) enum FileSourceOf {
+    /// Listed when the path was looked at.
+    Listed(Vec<LakeFile>),
+    /// Everything below a folder.
+    Folder { store: StoreUrl, folder: Path },
+    /// `key=value` folders below a folder.
+    PartitionFolders { store: StoreUrl, folder: Path },
+    /// Partitions that the catalog knows, each with its own location.
+    CatalogPartitions(CatalogPartitions),
+}
+
+impl FileSourceOf {
+    /// The files that partition filters leave. Only what they leave is listed; what is listed is pinned.
+    pub(super) async fn files(
+        &self,
+        context: &Arc<LakeContext>,
+        session: &dyn Session,
+        keys: &[FieldRef],
+        filters: &[Expr],
+    ) -> Result<Vec<LakeFile>> {
+        let filter = PartitionFilter::new(session, keys, filters)?;
+        match self {
+            Self::Listed(files) => {
+                let values: Vec<_> = files.iter().map(|file| file.values.clone()).collect();
+                let keep = filter.matches(&values, keys.len())?;
+                Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then(|| file.clone())).collect())
+            }
+            Self::Folder { store, folder } => {
+                let keep = filter.matches(&[Vec::new()], 0)?;
+                if keep != [true] {
+                    return Ok(Vec::new());
+                }
+                list(context, store, folder, &[]).await
+            }
+            Self::PartitionFolders { store, folder } => {
+                let client = context.store(store)?;
+                let found = discover(client.as_ref(), folder, keys, &filter).await?;
+                context.report().partitions(found.seen, found.folders.len());
+                list_all(context, found.folders.into_iter().map(|folder| (store.clone(), folder)).collect()).await
+            }
+            Self::CatalogPartitions(partitions) => {
+                let all = partitions.load(context, keys).await?;
+                let values: Vec<_> = all.iter().map(|(_, folder)| folder.values.clone()).collect();
+                let keep = filter.matches(&values, keys.len())?;
+                let left: Vec<_> =
+                    all.into_iter().zip(keep).filter_map(|(folder, keep)| keep.then_some(folder)).collect();
+                context.report().partitions(values.len(), left.len());
+                list_all(context, left).await
+            }
+        }
+    }
+}
+
+async fn list_all(context: &Arc<LakeContext>, folders: Vec<(StoreUrl, PartitionFolder)>) -> Result<Vec<LakeFile>> {
+    let jobs =
+        folders.iter().map(|(store, folder)| list(context, store, &folder.path, &folder.values).boxed()).collect();
+    let files = at_once(LISTS_AT_ONCE, jobs).await?;
+    Ok(files.into_iter().flatten().collect())
+}
+
+/// Lists and pins the data files below a folder.
+pub(super) async fn list(
+    context: &LakeContext,
+    store: &StoreUrl,
+    folder: &Path,
+    values: &[ScalarValue],
+) -> Result<Vec<LakeFile>> {
+    let client = context.store(store)?;
+    let objects = files_below(client.as_ref(), folder, |_| true).await?;
+    let pinned = objects.into_iter().map(|object| {
+        context.pins().pin_listed(store, &object);
+        LakeFile { store: store.clone(), object, values: values.to_vec() }
+    });
+    Ok(pinned.collect())
+}

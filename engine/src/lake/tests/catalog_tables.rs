@@ -1,0 +1,89 @@
+//! Declared columns over files as they are.
+
+use arrow::array::record_batch;
+
+use super::support::{Lake, parquet};
+use crate::error::ErrorCode;
+
+#[tokio::test]
+async fn columns_are_found_whatever_their_case() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("userid", "bigint"), ("name", "string"), ("missing", "int")], &[]).await;
+    lake.put_parquet("t/1.parquet", &record_batch!(("userId", Int64, [1, 2]), ("NAME", Utf8, ["a", "b"])).unwrap())
+        .await;
+    lake.put_parquet("t/2.parquet", &record_batch!(("name", Utf8, ["c"]), ("USERID", Int64, [3])).unwrap()).await;
+    assert_eq!(lake.rows("select * from t").await.unwrap(), ["1|a|NULL", "2|b|NULL", "3|c|NULL"]);
+    assert_eq!(lake.rows("select name from t where userid = 2").await.unwrap(), ["b"]);
+    assert_eq!(lake.rows("select userid from t where name = 'c'").await.unwrap(), ["3"]);
+    assert_eq!(lake.rows("select min(userid), max(name), count(missing), count(*) from t").await.unwrap(), ["1|c|0|3"]);
+}
+
+#[tokio::test]
+async fn declared_types_are_read_from_what_the_files_hold() {
+    let lake = Lake::new().await;
+    let columns = [("a", "bigint"), ("b", "int"), ("c", "decimal(12,3)"), ("d", "string"), ("e", "double")];
+    lake.create_table("t", &columns, &[]).await;
+    let batch = record_batch!(
+        ("a", Int32, [1]),
+        ("b", Int64, [2]),
+        ("c", Int32, [3]),
+        ("d", Int32, [4]),
+        ("e", Float32, [0.5])
+    );
+    lake.put_parquet("t/1.parquet", &batch.unwrap()).await;
+    assert_eq!(lake.rows("select * from t").await.unwrap(), ["1|2|3.000|4|0.5"]);
+    assert_eq!(lake.rows("select min(a), max(b), min(c), max(d), max(e) from t").await.unwrap(), ["1|2|3.000|4|0.5"]);
+    assert_eq!(lake.rows("select a from t where b = 2 and c < 3.5 and d = '4'").await.unwrap(), ["1"]);
+}
+
+#[tokio::test]
+async fn a_type_that_cannot_be_read_names_file_and_column() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("a", "bigint")], &[]).await;
+    lake.put_parquet("t/good.parquet", &record_batch!(("a", Int64, [1])).unwrap()).await;
+    lake.put_parquet("t/bad.parquet", &record_batch!(("A", Utf8, ["7"])).unwrap()).await;
+    let error = lake.error("select * from t").await;
+    assert_eq!(error.code, ErrorCode::InvalidData);
+    assert_eq!(error.message, "s3://b/t/bad.parquet: column a is Utf8 in the file, but Int64 in the table");
+}
+
+#[tokio::test]
+async fn a_number_that_does_not_fit_is_an_error() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("a", "int")], &[]).await;
+    lake.put_parquet("t/1.parquet", &record_batch!(("a", Int64, [1, 5_000_000_000])).unwrap()).await;
+    let error = lake.error("select a from t").await;
+    assert_eq!(error.code, ErrorCode::InvalidData, "{error}");
+    assert!(error.message.contains("5000000000"), "{error}");
+}
+
+#[tokio::test]
+async fn a_table_without_files_has_no_rows() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("a", "bigint"), ("s", "string")], &[]).await;
+    lake.create_table("p", &[("a", "bigint")], &[("k", "int")]).await;
+    lake.put("t/_SUCCESS", "").await;
+    lake.put("t/sub_$folder$", "").await;
+    assert_eq!(lake.rows("select * from t").await.unwrap(), [""; 0]);
+    assert_eq!(lake.rows("select count(*), max(s) from t").await.unwrap(), ["0|NULL"]);
+    assert_eq!(lake.rows("select * from p where k = 1").await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn files_whose_statistics_rule_them_out_are_not_read() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("id", "bigint")], &[]).await;
+    for file in 0..10_i64 {
+        let ids: Vec<i64> = (file * 100..file * 100 + 100).collect();
+        let batch = arrow::array::RecordBatch::try_from_iter([(
+            "Id",
+            std::sync::Arc::new(arrow::array::Int64Array::from(ids)) as _,
+        )]);
+        lake.put(&format!("t/{file}.parquet"), parquet(&batch.unwrap(), 50)).await;
+    }
+    let query = lake.query();
+    let rows = query.rows("select count(*) from t where id between 250 and 260").await.unwrap();
+    assert_eq!(rows, ["11"]);
+    assert_eq!((query.report.files_total(), query.report.files_chosen()), (10, 1));
+    assert!(query.report.bytes_total() > query.report.bytes_chosen() && query.report.bytes_chosen() > 0);
+}

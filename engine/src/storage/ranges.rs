@@ -1,0 +1,241 @@
+//! Asks for bytes in good ranges: close ones together, long ones in parallel pieces, never too many at once.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::future::try_join_all;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, coalesce_ranges,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::exact::{exact_stream, object_is_shorter, wrong_length};
+use super::single_flight::SingleFlight;
+
+/// When ranges are merged and split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RangePolicy {
+    /// Ranges with at most so many bytes between them become one request: S3 takes about as long to answer as to send 1 MiB.
+    pub merge_gap: u64,
+    /// Longer ranges are cut into equal pieces of at most so many bytes: one connection carries under 100 MB/s.
+    pub split_above: u64,
+}
+
+impl RangePolicy {
+    /// For storage behind a network.
+    pub const REMOTE: Self = Self { merge_gap: 1024 * 1024, split_above: 8 * 1024 * 1024 };
+    /// For local files: a request costs microseconds.
+    pub const LOCAL: Self = Self { merge_gap: 16 * 1024, split_above: u64::MAX };
+}
+
+/// A store whose reads are shaped by a [`RangePolicy`] and bounded in number over the process.
+///
+/// A permit is held only while bytes are fetched into memory, never while they wait for a reader, so readers that wait
+/// for each other cannot block one another. A whole-object stream holds one until its headers are there.
+pub struct Ranged {
+    inner: Arc<dyn ObjectStore>,
+    policy: RangePolicy,
+    in_flight: Arc<Semaphore>,
+    flights: SingleFlight,
+}
+
+impl Ranged {
+    pub fn new(inner: Arc<dyn ObjectStore>, policy: RangePolicy, in_flight: Arc<Semaphore>) -> Self {
+        Self { inner, policy, in_flight, flights: SingleFlight::default() }
+    }
+
+    /// One merged range, in pieces where it is long.
+    async fn fetch(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
+        self.flights.get(location, range.clone(), self.fetch_pieces(location, range)).await
+    }
+
+    async fn fetch_pieces(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
+        let pieces = split(&range, self.policy.split_above);
+        if let [single] = pieces.as_slice() {
+            return self.fetch_piece(location, single.clone()).await;
+        }
+        let fetched = try_join_all(pieces.into_iter().map(|piece| self.fetch_piece(location, piece))).await?;
+        let mut whole = BytesMut::with_capacity(fetched.iter().map(Bytes::len).sum());
+        for piece in fetched {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
+    async fn fetch_piece(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
+        let _permit = self.permit().await?;
+        let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
+        let result = self.inner.get_opts(location, options).await?;
+        if result.range != range {
+            return Err(object_is_shorter(location, range.end, result.range.end));
+        }
+        let bytes = result.bytes().await?;
+        if bytes.len() as u64 != range.end - range.start {
+            return Err(wrong_length(location, "fewer"));
+        }
+        Ok(bytes)
+    }
+
+    async fn permit(&self) -> Result<SemaphorePermit<'_>> {
+        self.in_flight
+            .acquire()
+            .await
+            .map_err(|error| object_store::Error::Generic { store: "storage", source: Box::new(error) })
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Ranged {
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let permit = self.permit().await?;
+        let mut result = self.inner.get_opts(location, options).await?;
+        drop(permit);
+        if let GetResultPayload::Stream(body) = result.payload {
+            let expected = result.range.end - result.range.start;
+            result.payload = GetResultPayload::Stream(exact_stream(body, location.clone(), expected));
+        }
+        Ok(result)
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        coalesce_ranges(ranges, |range| self.fetch(location, range), self.policy.merge_gap).await
+    }
+
+    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let _permit = self.permit().await?;
+        self.inner.put_opts(location, payload, opts).await
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, opts).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let _permit = self.permit().await?;
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// Equal pieces of at most `above` bytes, in order.
+fn split(range: &Range<u64>, above: u64) -> Vec<Range<u64>> {
+    let length = range.end.saturating_sub(range.start);
+    let pieces = length.div_ceil(above).max(1);
+    let size = length.div_ceil(pieces);
+    (0..pieces)
+        .map(|piece| {
+            let start = range.start + piece * size;
+            start..(start + size).min(range.end)
+        })
+        .collect()
+}
+
+impl fmt::Debug for Ranged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ranged({:?})", self.inner)
+    }
+}
+
+impl fmt::Display for Ranged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use proptest::prelude::*;
+
+    use super::super::{Metered, StoreMeter, Traffic};
+    use super::*;
+    use crate::error::{Error, ErrorCode};
+
+    const POLICY: RangePolicy = RangePolicy { merge_gap: 10, split_above: 100 };
+
+    async fn ranged(length: usize, permits: usize) -> (Ranged, Arc<StoreMeter>, Path) {
+        let (memory, path) = (InMemory::new(), Path::from("object"));
+        memory.put(&path, content(length).into()).await.unwrap();
+        let meter = Arc::new(StoreMeter::default());
+        let metered = Metered::new(Arc::new(memory), Arc::clone(&meter), Traffic::Scan);
+        (Ranged::new(Arc::new(metered), POLICY, Arc::new(Semaphore::new(permits))), meter, path)
+    }
+
+    fn content(length: usize) -> Vec<u8> {
+        (0..length).map(|index| (index % 251) as u8).collect()
+    }
+
+    #[tokio::test]
+    async fn close_ranges_are_one_request_and_long_ones_are_several() {
+        let (store, meter, path) = ranged(1000, 4).await;
+        let parts = store.get_ranges(&path, &[0..10, 15..30, 500..750]).await.unwrap();
+        let whole = content(1000);
+        assert_eq!(parts, [&whole[0..10], &whole[15..30], &whole[500..750]]);
+        let counts = meter.snapshot();
+        assert_eq!((counts.get, counts.bytes_scanned), (1 + 3, 30 + 250));
+    }
+
+    #[tokio::test]
+    async fn one_permit_is_enough_for_any_number_of_readers() {
+        let (store, _, path) = ranged(1000, 1).await;
+        let whole = content(1000);
+        let ranges = [0..900_u64, 100..1000, 0..1000, 300..301];
+        let all = try_join_all(ranges.iter().map(|range| store.get_ranges(&path, std::slice::from_ref(range)))).await;
+        for (range, parts) in ranges.iter().zip(all.unwrap()) {
+            assert_eq!(parts, [&whole[range.start as usize..range.end as usize]]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_range_past_the_end_is_an_error() {
+        let (store, _, path) = ranged(50, 4).await;
+        let error = Error::from(store.get_ranges(&path, &[40..60]).await.unwrap_err());
+        assert_eq!(error.code, ErrorCode::InvalidData, "{error}");
+        assert!(error.message.contains("ends at byte 50"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_early_is_an_error_that_can_be_retried() {
+        let body = futures::stream::iter([Ok(Bytes::from_static(b"abc"))]).boxed();
+        let mut parts = exact_stream(body, Path::from("x"), 5);
+        assert_eq!(parts.next().await.unwrap().unwrap(), "abc");
+        let error = Error::from(parts.next().await.unwrap().unwrap_err());
+        assert_eq!(error.code, ErrorCode::Unavailable);
+        assert!(parts.next().await.is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_cover_the_range_in_order(start in 0_u64..1000, length in 1_u64..5000, above in 1_u64..700) {
+            let range = start..start + length;
+            let pieces = split(&range, above);
+            prop_assert_eq!(pieces.first().unwrap().start, range.start);
+            prop_assert_eq!(pieces.last().unwrap().end, range.end);
+            prop_assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start));
+            prop_assert!(pieces.iter().all(|piece| piece.end - piece.start <= above && !piece.is_empty()));
+        }
+    }
+}

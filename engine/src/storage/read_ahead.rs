@@ -1,0 +1,235 @@
+//! More of a table is read at once than there are cores.
+//!
+//! DataFusion reads one file per partition, one row group after the other, and plans one partition per core: over S3 its
+//! time is waiting. Planning more partitions would multiply hash tables and exchanges; so only the scan is cut finer, and
+//! [`ReadAheadExec`] brings its many streams back to the number of partitions that the rest of the plan was made for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Statistics, internal_err};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
+use datafusion::datasource::source::{DataSource, DataSourceExec};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
+use datafusion::physical_plan::{
+    ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+    StatisticsArgs,
+};
+use futures::StreamExt;
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+
+/// Smaller pieces are not worth a request of their own.
+const MIN_PIECE: u64 = 4 * 1024 * 1024;
+/// Writers of Parquet close a row group at about this size; a reader holds the projected columns of one.
+const ROW_GROUP: u64 = 128 * 1024 * 1024;
+/// What a stream holds at the least: its decoder and the batches on their way.
+const MIN_HELD: u64 = 1024 * 1024;
+
+/// How far one scan may read ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadAhead {
+    /// Streams open at once per scan, each with about one request in flight.
+    pub in_flight: usize,
+    /// Bytes that the streams of one scan may hold, by estimate: a stream holds the projected columns of one row group,
+    /// taken to be 128 MiB, or the whole file where that is smaller. Never fewer streams than partitions, though.
+    pub buffer_bytes: u64,
+}
+
+impl Default for ReadAhead {
+    fn default() -> Self {
+        Self { in_flight: 16, buffer_bytes: 512 * 1024 * 1024 }
+    }
+}
+
+/// Cuts every file scan of a plan finer and puts a [`ReadAheadExec`] over it.
+///
+/// Left as they are: scans whose order or partitioning the plan relies on, scans with a pushed-down LIMIT (they would
+/// fetch what nobody reads), and scans that have as many streams already. A file is cut only where its source allows:
+/// never compressed text, never text with quoted newlines.
+pub fn read_ahead(plan: Arc<dyn ExecutionPlan>, settings: &ReadAhead) -> Result<Arc<dyn ExecutionPlan>> {
+    let rewritten = plan.transform_up(|node| {
+        let finer = node
+            .downcast_ref::<DataSourceExec>()
+            .and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>())
+            .map(|scan| cut_finer(scan, settings))
+            .transpose()?
+            .flatten();
+        let Some(finer) = finer else { return Ok(Transformed::no(node)) };
+        let partitions = node.output_partitioning().partition_count();
+        let ahead = ReadAheadExec::try_new(DataSourceExec::from_data_source(finer), partitions)?;
+        Ok(Transformed::yes(Arc::new(ahead) as _))
+    });
+    Ok(rewritten.data()?)
+}
+
+fn cut_finer(scan: &FileScanConfig, settings: &ReadAhead) -> DataFusionResult<Option<FileScanConfig>> {
+    let ordered = scan.preserve_order || !scan.output_ordering.is_empty() || scan.output_partitioning.is_some();
+    let partitions = scan.file_groups.len();
+    let streams = wanted_streams(scan, settings)?;
+    if ordered || scan.limit.is_some() || partitions == 0 || streams <= partitions {
+        return Ok(None);
+    }
+    let by_range = scan.repartitioned(streams, 0, None)?;
+    let by_range = by_range.as_ref().and_then(|source| source.downcast_ref::<FileScanConfig>());
+    let groups = match by_range {
+        Some(cut) => cut.file_groups.clone(),
+        None => whole_files(scan, streams),
+    };
+    if groups.len() <= partitions {
+        return Ok(None);
+    }
+    Ok(Some(FileScanConfigBuilder::from(scan.clone()).with_file_groups(groups).build()))
+}
+
+fn wanted_streams(scan: &FileScanConfig, settings: &ReadAhead) -> DataFusionResult<usize> {
+    let files: Vec<_> = scan.file_groups.iter().flat_map(|group| group.iter()).collect();
+    let total: u64 = files.iter().map(|file| file.effective_size()).sum();
+    let largest = files.iter().map(|file| file.object_meta.size).max().unwrap_or(0);
+    let columns = scan.file_schema().fields().len().max(1) as u64;
+    let projected = (scan.projected_schema()?.fields().len().max(1) as u64).min(columns);
+    let held = (largest.min(ROW_GROUP) * projected / columns).max(MIN_HELD);
+    let affordable = (settings.buffer_bytes / held).max(1);
+    let useful = total.div_ceil(MIN_PIECE).max(files.len() as u64);
+    Ok(useful.min(affordable).min(settings.in_flight as u64) as usize)
+}
+
+/// One file per group while groups last, then by turns, the largest first.
+fn whole_files(scan: &FileScanConfig, streams: usize) -> Vec<FileGroup> {
+    let mut files: Vec<_> = scan.file_groups.iter().flat_map(|group| group.iter().cloned()).collect();
+    files.sort_by_key(|file| std::cmp::Reverse(file.effective_size()));
+    let mut groups = vec![Vec::new(); streams.min(files.len())];
+    for (index, file) in files.into_iter().enumerate() {
+        let group = index % groups.len();
+        groups[group].push(file);
+    }
+    groups.into_iter().map(FileGroup::new).collect()
+}
+
+/// Runs `n` input partitions at once behind `p` output partitions: input `i` feeds output `i % p`, in no order.
+///
+/// Inputs start when their output is first polled, so a join's filter is there before its probe side is opened. Each runs
+/// as a task of its own, with one finished batch waiting for each input; dropping the output stops them.
+#[derive(Debug)]
+pub struct ReadAheadExec {
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl ReadAheadExec {
+    /// Fails when there are more outputs than inputs.
+    pub fn try_new(input: Arc<dyn ExecutionPlan>, partitions: usize) -> DataFusionResult<Self> {
+        let inputs = input.output_partitioning().partition_count();
+        if partitions == 0 || partitions > inputs {
+            return internal_err!("cannot feed {partitions} partitions from {inputs} inputs");
+        }
+        let mut equivalences = input.equivalence_properties().clone();
+        equivalences.clear_orderings();
+        equivalences.clear_per_partition_constants();
+        let properties = PlanProperties::new(
+            equivalences,
+            Partitioning::UnknownPartitioning(partitions),
+            input.pipeline_behavior(),
+            input.boundedness(),
+        );
+        Ok(Self { input, properties: Arc::new(properties) })
+    }
+
+    fn partitions(&self) -> usize {
+        self.properties.output_partitioning().partition_count()
+    }
+}
+
+impl DisplayAs for ReadAheadExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inputs = self.input.output_partitioning().partition_count();
+        write!(f, "ReadAheadExec: streams={inputs}, partitions={}", self.partitions())
+    }
+}
+
+impl ExecutionPlan for ReadAheadExec {
+    fn name(&self) -> &str {
+        "ReadAheadExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let [input] = <[_; 1]>::try_from(children)
+            .map_err(|_| DataFusionError::Internal("ReadAheadExec has one child".to_owned()))?;
+        Ok(Arc::new(Self::try_new(input, self.partitions())?))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
+        let inputs: Vec<_> =
+            (partition..self.input.output_partitioning().partition_count()).step_by(self.partitions()).collect();
+        let (input, schema) = (Arc::clone(&self.input), self.schema());
+        let started = futures::stream::once(async move { start(&input, inputs, &context) }).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, started)))
+    }
+
+    fn child_stats_requests(&self, _: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(None)]
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> DataFusionResult<Arc<Statistics>> {
+        match (inputs, args.partition()) {
+            ([all], None) => Ok(Arc::clone(all)),
+            _ => Ok(Arc::new(Statistics::new_unknown(&self.schema()))),
+        }
+    }
+}
+
+fn start(
+    input: &Arc<dyn ExecutionPlan>,
+    partitions: Vec<usize>,
+    context: &Arc<TaskContext>,
+) -> DataFusionResult<SendableRecordBatchStream> {
+    let mut builder = RecordBatchReceiverStream::builder(input.schema(), partitions.len().max(1));
+    for partition in partitions {
+        let mut batches = input.execute(partition, Arc::clone(context))?;
+        let output = builder.tx();
+        builder.spawn(async move {
+            while let Some(batch) = batches.next().await {
+                let failed = batch.is_err();
+                // Nobody listens any more: the query was dropped or has enough rows.
+                if output.send(batch).await.is_err() || failed {
+                    break;
+                }
+            }
+            Ok(())
+        });
+    }
+    Ok(builder.build())
+}
