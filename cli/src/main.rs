@@ -1,1 +1,121 @@
-fn main() {}
+//! The binary `arachne`: arguments in, one command run, an exit status out.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout))]
+
+mod demo;
+mod doctor;
+mod exit;
+mod format;
+mod local_cloud;
+mod repl;
+mod sandbox;
+mod serve;
+mod shutdown;
+mod sql;
+mod terminal;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+
+use exit::Exit;
+
+/// A serverless SQL engine over S3.
+///
+/// Plans a query, fans its fragments out to AWS Lambda workers that read Parquet and CSV straight from S3, merges their
+/// partial results, and says what it cost.
+#[derive(Debug, Parser)]
+#[command(
+    name = "arachne",
+    version,
+    propagate_version = true,
+    after_help = "\
+Start here:
+  arachne demo                       a local S3, a local Lambda, TPC-H, queries fanned out, costs shown
+  arachne sql -c \"SELECT 1\"          one statement
+  arachne sql                        the REPL
+
+Settings: defaults < file (--config) < environment (ARACHNE_SECTION__KEY) < flag. ARACHNE_LOG=debug shows logs."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run SQL: statements from -c, -f or standard input, else the REPL
+    Sql(Box<sql::SqlOptions>),
+    /// See it work: a local S3 and Lambda, TPC-H as Parquet and CSV, queries fanned out, answers checked, costs shown
+    Demo(demo::DemoOptions),
+    /// Run a local S3 and a local Lambda in the foreground
+    Sandbox(sandbox::SandboxOptions),
+    /// Serve SQL over HTTP on this machine
+    Serve(serve::ServeOptions),
+    /// Check settings, catalog, storage and worker function, and say what to do
+    Doctor(doctor::DoctorOptions),
+    /// Be the worker function: answer invocations from the Lambda Runtime API
+    Worker,
+}
+
+fn main() -> ExitCode {
+    // Exits by itself, with status 2, when the arguments are wrong.
+    let cli = Cli::parse();
+    let ended = Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
+        let exit = dispatch(cli.command, &runtime);
+        // A thread that is blocked on a terminal or a pipe must not hold up the end.
+        runtime.shutdown_background();
+        exit
+    });
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            sql::run::say(&format!("{} {error:#}", terminal::Colors::of_stderr().error("error:")));
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn dispatch(command: Command, runtime: &Runtime) -> anyhow::Result<Exit> {
+    if !matches!(command, Command::Worker) {
+        log_to_stderr();
+    }
+    match command {
+        Command::Sql(options) => sql::run_sql(&options, runtime),
+        Command::Demo(options) => runtime.block_on(demo::run(options)),
+        Command::Sandbox(options) => runtime.block_on(sandbox::run(options)),
+        Command::Serve(options) => runtime.block_on(serve::run(options)),
+        Command::Doctor(options) => runtime.block_on(doctor::run(options)),
+        Command::Worker => runtime.block_on(worker::run()),
+    }
+}
+
+/// Errors only, unless `ARACHNE_LOG` says otherwise (`debug`, `arachne_engine=trace`, ...).
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("ARACHNE_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_has_its_own_status() {
+        for arguments in
+            [vec!["arachne"], vec!["arachne", "sql", "-c", "x", "-f", "y"], vec!["arachne", "sql", "--format", "pdf"]]
+        {
+            assert_eq!(Cli::try_parse_from(arguments).unwrap_err().exit_code(), 2);
+        }
+    }
+}

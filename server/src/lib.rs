@@ -1,1 +1,8 @@
-//! Stub.
+//! The doors, thin skins over the query service, and [`wiring`], the one place where a service is put together.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout))]
+
+pub mod format;
+pub mod http;
+pub mod settings;
+pub mod wiring;

@@ -1,0 +1,67 @@
+//! The interactive `arachne sql`.
+//!
+//! The line editor is synchronous and has the terminal to itself while it reads; each statement then runs on the runtime,
+//! where Ctrl-C cancels it. So the two never share a moment, and the terminal is never left in raw mode.
+
+mod commands;
+mod completer;
+mod editor;
+mod highlighter;
+mod pager;
+mod prompt;
+mod shell;
+mod validator;
+mod words;
+
+use arachne_server::settings::Settings;
+use arachne_server::wiring;
+use reedline::{Reedline, Signal};
+use tokio::runtime::Runtime;
+
+use crate::exit::Exit;
+use crate::sql::run::say;
+use crate::sql::session::Session;
+use crate::sql::{SqlOptions, report};
+use crate::terminal::Colors;
+use prompt::SqlPrompt;
+use shell::{Next, Shell};
+
+pub(crate) fn run(
+    options: &SqlOptions,
+    settings: &Settings,
+    session: Session,
+    runtime: &Runtime,
+) -> anyhow::Result<Exit> {
+    let opened = runtime.block_on(wiring::query_service(settings));
+    let service = match opened {
+        Ok(service) => service,
+        Err(error) => {
+            say(&report::error(&error, "", Colors::of_stderr()));
+            return Ok(Exit::Failed);
+        }
+    };
+    let mut shell = Shell::new(service.clone(), session, options);
+    runtime.block_on(shell.refresh_names());
+    let mut editor = editor::open(shell.names())?;
+    say(&format!("arachne {}: \\? for help, Ctrl-D to quit", env!("CARGO_PKG_VERSION")));
+    let ended = read_and_run(&mut editor, &mut shell, runtime);
+    runtime.block_on(service.idle());
+    ended
+}
+
+fn read_and_run(editor: &mut Reedline, shell: &mut Shell, runtime: &Runtime) -> anyhow::Result<Exit> {
+    loop {
+        let prompt = SqlPrompt { database: shell.database().to_owned() };
+        match editor.read_line(&prompt)? {
+            Signal::Success(text) => {
+                if runtime.block_on(shell.run(&text)) == Next::Quit {
+                    return Ok(Exit::Done);
+                }
+            }
+            Signal::CtrlD => return Ok(Exit::Done),
+            // Ctrl-C clears the line; the others are not bound to anything.
+            Signal::CtrlC | Signal::HostCommand(_) | Signal::ExternalBreak(_) => {}
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `arachne serve`: the doors, of which there is one so far.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arachne_server::{http, wiring};
+use clap::Args;
+
+use crate::exit::Exit;
+use crate::shutdown;
+use crate::sql::run::say;
+use crate::sql::{SettingsOptions, report};
+use crate::terminal::Colors;
+
+/// How long requests that are open may take when the server is asked to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  arachne serve --address 127.0.0.1:8642 &
+  curl -d 'SELECT 1 AS one' -H 'Accept: text/csv' http://127.0.0.1:8642/v1/sql")]
+pub(crate) struct ServeOptions {
+    /// Where to listen; loopback only, because there are no credentials yet [default: 127.0.0.1:8642]
+    #[arg(long, value_name = "HOST:PORT")]
+    address: Option<SocketAddr>,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+}
+
+pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<Exit> {
+    let settings = match options.settings.sources().load() {
+        Ok(settings) => settings,
+        Err(error) => {
+            say(&format!("{} {error}", Colors::of_stderr().error("error:")));
+            return Ok(Exit::BadUsage);
+        }
+    };
+    let service = match wiring::query_service(&settings).await {
+        Ok(service) => service,
+        Err(error) => {
+            say(&report::error(&error, "", Colors::of_stderr()));
+            return Ok(Exit::Failed);
+        }
+    };
+    let address = options.address.unwrap_or(settings.http.address);
+    let listener = http::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    say(&format!("arachne listens on http://{}; Ctrl-C ends it", listener.local_addr()?));
+    let (ending, end) = tokio::sync::oneshot::channel();
+    let serving = http::serve(listener, service.clone(), async move {
+        shutdown::requested().await;
+        let _ = ending.send(());
+    });
+    let too_late = async {
+        if end.await.is_ok() {
+            tokio::time::sleep(GRACE).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        served = serving => served.context("the HTTP door failed")?,
+        () = too_late => say("requests were still open: they are cut off"),
+    }
+    service.idle().await;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,105 @@
+//! What lasts from statement to statement: the database and the settings.
+
+use arachne_engine::Error;
+use arachne_engine::query::{QueryRequest, QueryService};
+use arachne_engine::sql::{Statement, parse_one};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) database: String,
+    /// In the order in which they were set; a name stands once.
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+impl Session {
+    pub(crate) fn request(&self, sql: &str) -> QueryRequest {
+        QueryRequest { sql: sql.to_owned(), database: self.database.clone(), settings: self.settings.clone() }
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.unset(name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.settings.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    }
+
+    /// Carries out `SET` and `RESET`, which are between the user and this session; None for any other statement.
+    ///
+    /// A setting is tried on a query without tables, so that a wrong one is refused here and not by every query after it.
+    pub(crate) async fn change(&mut self, sql: &str, service: &QueryService) -> Option<Result<(), Error>> {
+        let mut changed = self.clone();
+        match parse_one(sql) {
+            Ok(Statement::Set { name, value }) => changed.set(&name, &value),
+            Ok(Statement::Reset { name }) => changed.unset(&name),
+            Ok(_) | Err(_) => return None,
+        }
+        let tried = service.start(changed.request("SELECT 1")).results().await;
+        Some(tried.map(|_| *self = changed))
+    }
+
+    /// Keeps what a statement that succeeded means for those after it; says whether the names that completion offers may
+    /// have changed.
+    pub(crate) fn keep(&mut self, sql: &str) -> bool {
+        match parse_one(sql) {
+            Ok(Statement::Use { database }) => {
+                self.database = database;
+                true
+            }
+            Ok(Statement::Ddl(_)) => true,
+            // It ran, so it parses; the others leave nothing behind.
+            Ok(_) | Err(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arachne_catalog::MemoryCatalog;
+    use arachne_engine::query::{EngineSettings, PriceBook, QueryServiceParts};
+    use arachne_engine::storage::{ObjectStores, StorageSettings};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn use_set_and_reset_last() {
+        let service = service();
+        let mut session = Session { database: "default".into(), settings: Vec::new() };
+        assert!(session.keep("use sales"));
+        assert_eq!(session.database, "sales");
+        for sql in
+            ["SET arachne.max_workers = 4", "SET arachne.exchange = 's3://b/it''s/'", "SET arachne.max_workers = 5"]
+        {
+            session.change(sql, &service).await.unwrap().unwrap();
+        }
+        let expected = [("arachne.exchange", "s3://b/it's/"), ("arachne.max_workers", "5")];
+        assert_eq!(session.settings, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        session.change("RESET arachne.exchange", &service).await.unwrap().unwrap();
+        assert_eq!(session.settings.len(), 1);
+        assert!(session.change("SELECT 'set x = 1'", &service).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_wrong_setting_is_refused_and_not_kept() {
+        let service = service();
+        let mut session = Session { database: "default".into(), settings: Vec::new() };
+        assert!(session.change("SET arachne.colour = 'red'", &service).await.unwrap().is_err());
+        assert!(session.change("SET datafusion.no.such = 1", &service).await.unwrap().is_err());
+        assert!(session.settings.is_empty());
+    }
+
+    fn service() -> QueryService {
+        let parts = QueryServiceParts {
+            catalog: Arc::new(MemoryCatalog::new()),
+            stores: Arc::new(ObjectStores::new(StorageSettings::default())),
+            invoker: None,
+            settings: EngineSettings::default(),
+            prices: PriceBook::built_in().unwrap(),
+            clock: arachne_server::wiring::now,
+        };
+        QueryService::try_new(parts).unwrap()
+    }
+}

@@ -1,0 +1,59 @@
+//! The HTTP door, as far as it is built: one statement in, its rows out, on loopback.
+//!
+//! `POST /v1/sql` with the SQL as the body (or `{"sql": ...}`), the format by `Accept`; `GET /health`.
+//! There are no credentials yet, so it listens on loopback only, and answers no other web site's pages (`same_machine`).
+
+mod body;
+mod negotiate;
+mod problem;
+mod same_machine;
+mod sql;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use arachne_engine::query::QueryService;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use tokio::net::TcpListener;
+
+pub use same_machine::NotLoopback;
+
+/// SQL texts are small.
+const MAX_REQUEST_BYTES: usize = 1 << 20;
+
+/// The routes, to be served by [`serve`] or called by a test.
+pub fn router(service: QueryService) -> Router {
+    let health = || async { Json(serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})) };
+    Router::new()
+        .route("/health", get(health))
+        .route("/v1/sql", post(sql::run))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .layer(middleware::from_fn(same_machine::check))
+        .with_state(service)
+}
+
+/// Listens on a loopback address.
+///
+/// # Errors
+/// `InvalidInput` for any other address, and what the operating system says.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    if !address.ip().is_loopback() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, NotLoopback(address)));
+    }
+    TcpListener::bind(address).await
+}
+
+/// Serves until `shutdown` is ready; then takes no more connections and waits for those that are open.
+pub async fn serve(
+    listener: TcpListener,
+    service: QueryService,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    axum::serve(listener, router(service)).with_graceful_shutdown(shutdown).await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! What can be set, and where each value may come from.
+//!
+//! Defaults < file < environment (`ARACHNE_SECTION__KEY`) < flag. Every value is checked on its own, so that a mistake
+//! is reported with its key and with the place it was made.
+
+mod layers;
+mod quantity;
+mod sections;
+
+pub use layers::{Override, SettingsError, Sources};
+pub use quantity::{ByteSize, HumanDuration, ParseQuantityError};
+pub use sections::{
+    CatalogSettings, ComputeSettings, ExchangeSettings, HttpSettings, LambdaSection, LimitSettings, PriceSettings,
+    Settings,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! The composition root: settings in, a query service out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arachne_catalog::{Catalog, SqlCatalog};
+use arachne_engine::invoker::WorkerInvoker;
+use arachne_engine::query::{Compute, EngineSettings, PriceBook, QueryService, QueryServiceParts};
+use arachne_engine::storage::ObjectStores;
+use arachne_engine::{Error, ErrorCode};
+use arachne_lambda::{AwsInvoker, LambdaSettings};
+
+use crate::settings::{ComputeSettings, Settings};
+
+/// Opens the catalog and puts the service together.
+///
+/// # Errors
+/// A catalog file that cannot be opened, settings that lack what the compute needs, a price book that cannot be read.
+pub async fn query_service(settings: &Settings) -> Result<QueryService, Error> {
+    let parts = QueryServiceParts {
+        catalog: catalog(settings).await?,
+        stores: Arc::new(ObjectStores::new(settings.storage.clone())),
+        invoker: invoker(&settings.compute).await?,
+        settings: engine_settings(settings),
+        prices: prices(settings)?,
+        clock: now,
+    };
+    QueryService::try_new(parts)
+}
+
+/// The embedded catalog.
+pub async fn catalog(settings: &Settings) -> Result<Arc<dyn Catalog>, Error> {
+    let path = catalog_path(settings)?;
+    let catalog = SqlCatalog::open(&path).await;
+    let hint = "set catalog.path, or ARACHNE_CATALOG__PATH, to a file that can be written";
+    Ok(Arc::new(catalog.map_err(|error| Error::new(ErrorCode::Unavailable, error.message).with_hint(hint))?))
+}
+
+/// Where the catalog's file is, or will be.
+pub fn catalog_path(settings: &Settings) -> Result<PathBuf, Error> {
+    let usual = || dirs::data_dir().map(|dir| dir.join("arachne/catalog.sqlite"));
+    settings.catalog.path.clone().or_else(usual).ok_or_else(|| {
+        Error::new(ErrorCode::InvalidArgument, "there is no home folder to keep the catalog in")
+            .with_hint("set catalog.path, or ARACHNE_CATALOG__PATH")
+    })
+}
+
+/// The client of the worker function, where one is named. `SET arachne.compute` can then turn to it at any time.
+pub async fn invoker(compute: &ComputeSettings) -> Result<Option<Arc<dyn WorkerInvoker>>, Error> {
+    let Some(function) = &compute.lambda.function else {
+        return match compute.mode {
+            Compute::Embedded => Ok(None),
+            Compute::Lambda => Err(Error::new(ErrorCode::InvalidArgument, "compute lambda needs the name of the worker function")
+                .with_hint("set compute.lambda.function, or ARACHNE_COMPUTE__LAMBDA__FUNCTION; `arachne sandbox` gives you a local one")),
+        };
+    };
+    let settings = LambdaSettings {
+        function: function.clone(),
+        endpoint: compute.lambda.endpoint.clone(),
+        region: compute.lambda.region.clone(),
+        ..LambdaSettings::default()
+    };
+    Ok(Some(Arc::new(AwsInvoker::new(settings).await?)))
+}
+
+fn engine_settings(settings: &Settings) -> EngineSettings {
+    let Settings { compute, exchange, limits, .. } = settings;
+    EngineSettings {
+        compute: compute.mode,
+        exchange: exchange.location.clone(),
+        max_workers: compute.max_workers,
+        max_in_flight: compute.max_in_flight,
+        bytes_per_task: compute.bytes_per_task.0.max(1),
+        tasks_per_stage: compute.tasks_per_stage,
+        partitions_per_task: compute.partitions_per_task.max(1),
+        local_bytes: compute.local_bytes.0,
+        memory_bytes: usize::try_from(limits.memory.0).unwrap_or(usize::MAX),
+        spill_dir: limits.spill_dir.clone(),
+        spill_bytes: limits.spill.0,
+        task_timeout: compute.lambda.timeout.0,
+        ..EngineSettings::default()
+    }
+}
+
+fn prices(settings: &Settings) -> Result<PriceBook, Error> {
+    let Some(path) = &settings.prices.file else { return PriceBook::built_in() };
+    let unreadable = |error| {
+        Error::new(ErrorCode::InvalidArgument, format!("the price book {} cannot be read: {error}", path.display()))
+    };
+    PriceBook::parse(&std::fs::read_to_string(path).map_err(unreadable)?)
+}
+
+/// Milliseconds since 1970.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
