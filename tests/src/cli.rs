@@ -10,7 +10,6 @@ use crate::binaries;
 use crate::sandbox::{self, EXCHANGE, FUNCTION, Sandbox};
 
 /// A user: home folder and catalog, kept from call to call.
-#[derive(Debug)]
 pub struct Cli {
     home: TempDir,
     sandbox: Option<&'static Sandbox>,

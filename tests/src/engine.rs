@@ -210,6 +210,7 @@ fn service(stores: &Arc<ObjectStores>, invoker: Option<Arc<dyn WorkerInvoker>>) 
         invoker,
         settings: EngineSettings::default(),
         prices: PriceBook::built_in().expect("the built-in price book"),
+        clock: || 1_700_000_000_000,
     };
     QueryService::try_new(parts).expect("a query service")
 }

@@ -38,7 +38,6 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// A local S3 with the buckets [`LAKE`], [`EXCHANGE`] and [`FORBIDDEN`], and a local Lambda with the function [`FUNCTION`].
-#[derive(Debug)]
 pub struct Sandbox {
     pub s3: S3Server,
     pub lambda: LambdaServer,

@@ -103,7 +103,7 @@ fn write<const N: usize>(
     std::fs::create_dir_all(&folder)?;
     let sorting = match sorting {
         Sorting::Unknown => None,
-        Sorting::FirstColumn => Some(vec![SortingColumn::new(0, false, false)]),
+        Sorting::FirstColumn => Some(vec![SortingColumn { column_idx: 0, descending: false, nulls_first: false }]),
     };
     let properties =
         WriterProperties::builder().set_max_row_group_row_count(Some(1000)).set_sorting_columns(sorting).build();

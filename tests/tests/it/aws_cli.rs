@@ -3,8 +3,8 @@
 use std::process::{Command, Output};
 
 use arachne_tests::sandbox::{FUNCTION, LAKE, Sandbox, block_on, temporary_dir};
+use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 #[test]
 fn files_are_copied_listed_and_removed() {

@@ -7,8 +7,8 @@ use arachne_tests::cli::Cli;
 use arachne_tests::engine::{Engine, Width};
 use arachne_tests::sandbox::{LAKE, Sandbox, block_on};
 use arachne_tests::tpch::{Dataset, Form};
+use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 #[test]
 fn a_bucket_that_does_not_exist_is_named() {

@@ -9,6 +9,7 @@ mod bad_sql;
 mod bad_storage;
 mod cli_lambda;
 mod cli_sql;
+mod http_door;
 mod lambda_emulator;
 mod planner_traps;
 mod reference;

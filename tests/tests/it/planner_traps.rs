@@ -95,7 +95,7 @@ fn constants_that_a_filter_proves_hold_on_the_other_side_of_a_shuffle() {
 fn uncorrelated_scalar_subqueries_work_wherever_an_expression_does() {
     equals_duckdb(&[
         ("SELECT count(*) FROM single WHERE v > (SELECT avg(w) FROM other WHERE k < 100)", Any),
-        ("SELECT k FROM single ORDER BY abs(v - (SELECT max(w) / 7 FROM other)), k LIMIT 5", Kept),
+        ("SELECT k FROM single ORDER BY abs(v - (SELECT max(w) - 130000 FROM other)), k LIMIT 5", Kept),
         ("SELECT sum(v - (SELECT min(w) FROM other)) FROM single", Any),
         ("SELECT count(*) FROM single s JOIN other o ON s.k = o.k AND o.w > (SELECT avg(v) FROM single)", Any),
         ("SELECT k % 5, sum(v) FROM single GROUP BY k % 5 HAVING sum(v) > (SELECT sum(v) / 5 FROM single)", Any),
@@ -166,10 +166,12 @@ fn joins_and_sets_of_every_kind_agree() {
 
 #[test]
 fn the_session_s_time_zone_reaches_the_workers() {
-    let sql = "SELECT DISTINCT date_part('hour', to_timestamp(concat('2020-01-0', CAST(k % 9 + 1 AS varchar), 'T00:00:00'))) FROM other";
+    // Midnight in Greenwich is seven in the evening in New York, or eight in summer.
+    let sql = "SELECT DISTINCT date_part('hour', to_timestamp((k % 400) * 86400)) FROM other";
     let zone = [("datafusion.execution.time_zone", "America/New_York")];
     let embedded = traps_embedded().run_with(sql, &zone).unwrap().answer;
-    assert_eq!(embedded.rows.len(), 1);
+    let hours = embedded.rows.iter().map(|row| row[0].to_string()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(hours, ["19", "20"].map(str::to_owned).into());
     for width in WIDTHS {
         assert_same(&embedded, &traps(width).run_with(sql, &zone).unwrap().answer, Any, &format!("{width:?}"));
     }
