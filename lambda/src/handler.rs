@@ -89,3 +89,40 @@ impl From<NotATask> for Diagnostic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arachne_engine::ErrorCode;
+    use arachne_engine::worker::WorkerSettings;
+    use lambda_runtime::Context;
+    use serde_json::json;
+
+    use super::*;
+
+    async fn answer_to(payload: Value) -> Result<TaskResponse, Diagnostic> {
+        let worker = Worker::try_new(WorkerSettings::default()).unwrap();
+        answer(&worker, LambdaEvent::new(payload, Context::default())).await.map_err(Diagnostic::from)
+    }
+
+    #[tokio::test]
+    async fn somebody_elses_event_is_told_what_this_function_is() {
+        for payload in [json!({}), json!({"ping": true}), json!([1]), json!("x"), Value::Null] {
+            let diagnostic = answer_to(payload).await.unwrap_err();
+            assert_eq!(diagnostic.error_type, NOT_A_TASK);
+            let start = format!("this function is an Arachne worker, version {ENGINE_VERSION}: ");
+            assert!(diagnostic.error_message.starts_with(&start), "{}", diagnostic.error_message);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_cannot_run_is_an_answer() {
+        let request = json!({
+            "version": "0.0.1", "query_id": "q", "run": "00000000-0000-4000-8000-000000000000",
+            "attempt": {"task": {"stage": 2, "task": 3}, "number": 1}, "task_count": 4, "plan": "", "options": [],
+            "output": {"inline_limit": 0}, "exchange": null, "inputs": [], "pins": [], "timeout_ms": 1000,
+        });
+        let response = answer_to(request).await.unwrap();
+        assert_eq!(response.attempt.to_string(), "2.3#1");
+        assert_eq!(response.result.unwrap_err().code, ErrorCode::InvalidArgument);
+    }
+}
