@@ -67,6 +67,15 @@ pub fn may_match(keys: &[Column], values: &[String], predicate: &Predicate) -> b
     Row { keys, values }.evaluate(predicate).may_be_true
 }
 
+/// Whether a partition's text is a value of its key's type. True for types that are not looked into.
+pub fn reads_as(text: &str, data_type: &HiveType) -> bool {
+    let looked_into = matches!(
+        data_type,
+        HiveType::Boolean | HiveType::TinyInt | HiveType::SmallInt | HiveType::Int | HiveType::BigInt | HiveType::Date
+    );
+    !looked_into || Literal::of_partition_value(text, data_type).is_some()
+}
+
 struct Row<'a> {
     keys: &'a [Column],
     values: &'a [String],

@@ -6,6 +6,7 @@ use super::cursor::Cursor;
 use super::{alter_table, create_table, database, show};
 use crate::catalog::DropMode;
 use crate::error::{CatalogError, Position, Result};
+use crate::hive_type::HiveType;
 use crate::model::{Column, Database, Parameters, StorageDescriptor, Table, TableType};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -164,8 +165,19 @@ impl PartitionSpec {
                 }
             }
         };
-        keys.iter().map(value_of).collect::<Result<_>>().map_err(|error| error.at(self.position))
+        let checked = |key: &Column| value_of(key).and_then(|value| fits(key, &value).map(|()| value));
+        keys.iter().map(checked).collect::<Result<_>>().map_err(|error| error.at(self.position))
     }
+}
+
+/// A value that does not read as its column's type would fail every query that comes upon it.
+fn fits(key: &Column, value: &str) -> Result<()> {
+    let data_type = HiveType::of(key)?;
+    if crate::pruning::reads_as(value, &data_type) {
+        return Ok(());
+    }
+    let message = format!("{value:?} is no {data_type}, the type of partition column {}", key.name);
+    Err(CatalogError::invalid(message))
 }
 
 /// Reads one statement.

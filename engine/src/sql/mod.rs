@@ -1,0 +1,32 @@
+//! SQL text to statements, statements of the catalog to rows, and errors to a place in the text.
+//!
+//! Athena has two dialects in one: queries are Trino's, definitions are Hive's. The first word of a statement decides
+//! ([`parse`]): definitions go to `arachne_catalog::ddl`, queries to DataFusion's parser with our [`AthenaDialect`].
+//! Nothing here looks at data; only [`ddl`] asks the catalog.
+//!
+//! ```text
+//! script -> split -> parse -> Statement::Query   -> the planner
+//!                          -> Statement::Explain -> the planner
+//!                          -> the rest           -> ddl::execute -> rows
+//! errors: parser, planner, catalog -> describe -> Error with a place -> caret
+//! ```
+//!
+//! All places (lines and columns, both from 1) count in the text that was given to [`parse`].
+
+mod caret;
+pub mod ddl;
+mod dialect;
+mod errors;
+mod near;
+mod parse;
+mod places;
+mod split;
+mod statement;
+
+pub use caret::caret;
+pub use dialect::AthenaDialect;
+pub use errors::describe;
+pub use near::nearest;
+pub use parse::{parse, parse_one};
+pub use split::{Piece, split};
+pub use statement::{Explain, ExplainType, Statement};
