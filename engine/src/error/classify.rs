@@ -91,6 +91,8 @@ impl SourceOf for DataFusionError {
     }
 }
 
+const DENIED_HINT: &str = "the credentials need s3:GetObject on the objects and s3:ListBucket on the bucket";
+
 /// The object store's own kinds; the rest is told apart by the S3 error code in the answer.
 pub(super) fn object_store(error: &object_store::Error) -> Error {
     use object_store::Error as E;
@@ -108,7 +110,7 @@ pub(super) fn object_store(error: &object_store::Error) -> Error {
         }
         E::AlreadyExists { path, .. } => Error::new(ErrorCode::AlreadyExists, format!("{path} exists already")),
         E::PermissionDenied { path, .. } => Error::new(ErrorCode::PermissionDenied, format!("access denied to {path}"))
-            .with_hint("the credentials need s3:GetObject on the objects and s3:ListBucket on the bucket"),
+            .with_hint(DENIED_HINT),
         E::Unauthenticated { path, .. } => {
             Error::new(ErrorCode::PermissionDenied, format!("S3 did not accept the credentials for {path}"))
         }
@@ -137,6 +139,12 @@ fn generic_store(text: String) -> Error {
     } else if has(&["169.254.169.254", "credential", "Credential"]) {
         Error::new(ErrorCode::PermissionDenied, "no AWS credentials found")
             .with_hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached")
+    } else if has(&["AccessDenied"]) {
+        // A listing that is refused comes as a generic error, unlike an object that is.
+        Error::new(ErrorCode::PermissionDenied, text).with_hint(DENIED_HINT)
+    } else if has(&["SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken"]) {
+        Error::new(ErrorCode::PermissionDenied, format!("S3 did not accept the credentials: {text}"))
+            .with_hint("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
     } else if has(&["SlowDown", "503", "429"]) {
         Error::new(ErrorCode::Throttled, text)
     } else {
