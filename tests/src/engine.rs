@@ -136,8 +136,13 @@ impl Engine {
 
     /// Makes a bucket of the sandbox's S3 known.
     pub fn with_bucket(self, sandbox: &Sandbox, bucket: &str) -> Self {
+        self.with_store(bucket, sandbox.bucket(bucket))
+    }
+
+    /// Puts a store in the place of a bucket, for coordinator and in-process workers alike.
+    pub fn with_store(self, bucket: &str, store: Arc<dyn ObjectStore>) -> Self {
         for stores in &self.stores {
-            stores.insert(&bucket_url(bucket), sandbox.bucket(bucket)).expect("a store");
+            stores.insert(&bucket_url(bucket), Arc::clone(&store)).expect("a store");
         }
         self
     }

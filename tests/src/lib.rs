@@ -12,6 +12,7 @@ pub mod cli;
 pub mod duckdb;
 pub mod engine;
 pub mod kept;
+pub mod meddling;
 pub mod sandbox;
 pub mod tpch;
 pub mod traps;

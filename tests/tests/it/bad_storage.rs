@@ -1,11 +1,12 @@
 //! S3 that refuses, lacks or changes what a query wants.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use arachne_engine::ErrorCode;
 use arachne_tests::cli::Cli;
 use arachne_tests::engine::{Engine, Width};
-use arachne_tests::sandbox::{LAKE, Sandbox, block_on};
+use arachne_tests::meddling::ReplacedWhileRead;
+use arachne_tests::sandbox::{LAKE, Sandbox};
 use arachne_tests::tpch::{Dataset, Form};
 use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
@@ -44,40 +45,24 @@ fn no_credentials_are_asked_for() {
 
 #[test]
 fn an_object_that_is_replaced_while_it_is_read_fails_the_query() {
-    let sandbox = Sandbox::start().unwrap();
+    let sandbox = Sandbox::shared();
     let data = Dataset::shared();
     let file =
         |part| std::fs::read(data.table_dir(Form::Parquet, "lineitem").join(format!("part-{part}.parquet"))).unwrap();
-    let (old, new) = (file(1), file(2));
-    for width in [None, Some(Width { tasks: 3, partitions: 2 })] {
-        sandbox.put("changing/data.parquet", old.clone());
-        let engine = match width {
-            None => Engine::embedded(),
-            Some(width) => Engine::tasks(width),
-        };
-        let engine = engine.with_bucket(&sandbox, LAKE);
-        sandbox.s3.conditions().set_latency(Duration::from_millis(700));
-        sandbox.s3.request_log().clear();
-        let query =
-            engine.start("SELECT sum(l_extendedprice), max(l_comment) FROM 's3://lake/changing/data.parquet'", &[]);
-        // The footer is read; the next request waits while the object is replaced.
-        let read = |key: &str| {
-            sandbox.s3.request_log().snapshot().iter().any(|r| r.method == "GET" && r.key.as_deref() == Some(key))
-        };
-        while !read("changing/data.parquet") {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        sandbox.s3.conditions().set_latency(Duration::ZERO);
-        block_on(sandbox.bucket(LAKE).put(&Key::from("changing/data.parquet"), new.clone().into())).unwrap();
-        let error = query.finish().expect_err("rows of two versions");
-        assert_eq!(error.code, ErrorCode::InvalidData, "{width:?}: {error}");
-        assert!(
-            error.message.contains("changing/data.parquet") && error.message.contains("changed"),
-            "{width:?}: {error}"
-        );
-        engine
-            .run("SELECT sum(l_extendedprice) FROM 's3://lake/changing/data.parquet'")
-            .expect("the new version is read");
+    for (number, engine) in
+        [Engine::embedded(), Engine::tasks(Width { tasks: 3, partitions: 2 })].into_iter().enumerate()
+    {
+        let key = format!("changing/{number}.parquet");
+        sandbox.put(&key, file(1));
+        // The first read is the footer's, when the query is planned.
+        let store = Arc::new(ReplacedWhileRead::new(sandbox.bucket(LAKE), &key, file(2).into(), 2));
+        let engine = engine.with_store(LAKE, store.clone());
+        let sql = format!("SELECT sum(l_extendedprice), max(l_comment) FROM 's3://lake/{key}'");
+        let error = engine.run(&sql).expect_err("rows of two versions");
+        assert!(store.is_replaced());
+        assert_eq!(error.code, ErrorCode::InvalidData, "{number}: {error}");
+        assert!(error.message.contains(&key) && error.message.contains("changed"), "{number}: {error}");
+        engine.run(&sql).expect("the new version is read");
     }
 }
 

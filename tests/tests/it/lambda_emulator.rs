@@ -1,5 +1,6 @@
 //! Our function under another emulator of Lambda's Runtime API: `cargo lambda watch --only-lambda-apis`.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -59,18 +60,20 @@ impl Emulator {
         cli.file("package/src/main.rs", "fn main() {}\n");
         // It takes no port 0. The port is free now; nobody else is likely to want it within the second.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = cli.home().join("emulator.log");
         let process = isolated(&Venv::cargo_lambda().program("cargo-lambda"))
             .args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1"])
             .args(["--invoke-port", &port.to_string(), "--concurrency", &concurrency.to_string()])
             .current_dir(manifest.parent().unwrap())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(File::create(&log).unwrap())
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
         let started = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(60), "the emulator does not listen");
+            let said = || std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(started.elapsed() < Duration::from_secs(60), "the emulator does not listen: {}", said());
             std::thread::sleep(Duration::from_millis(50));
         }
         Self { process, port }
