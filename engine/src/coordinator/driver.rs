@@ -18,7 +18,7 @@ use super::scheduler::{Action, Event, Scheduler};
 use super::stage_stats::StageStats;
 use crate::error::{Error, Result};
 use crate::exchange::layout;
-use crate::invoker::{Bill, InvokeError, WorkerInvoker};
+use crate::invoker::{Bill, InvokeError};
 use crate::protocol::{
     Attempt, Blob, ENGINE_VERSION, MAX_PAYLOAD_BYTES, OutputPlacement, ProducedTask, StageInput, TaskKey, TaskOutput,
     TaskRequest, TaskResponse,

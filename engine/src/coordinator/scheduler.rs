@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorCode};
 use crate::protocol::{Attempt, TaskKey};
 
 /// Time since the run started.
-pub type Now = Duration;
+pub(super) type Now = Duration;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {

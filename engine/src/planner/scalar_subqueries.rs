@@ -62,12 +62,11 @@ fn single_value(batches: &[RecordBatch], data_type: &arrow::datatypes::DataType)
             Some(batch) => ScalarValue::try_from_array(batch.column(0), 0),
             None => ScalarValue::try_from(data_type),
         },
-        rows => Err(Error::new(
-            ErrorCode::InvalidData,
-            format!("a scalar subquery returned {rows} rows, and may return one at most"),
-        )
-        .with_hint("aggregate it, add LIMIT 1, or compare with IN")
-        .into()),
+        rows => {
+            Err(Error::new(ErrorCode::InvalidData, format!("a scalar subquery returned more than one row ({rows})"))
+                .with_hint("aggregate it, add LIMIT 1, or compare with IN")
+                .into())
+        }
     }
 }
 

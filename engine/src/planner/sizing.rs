@@ -11,7 +11,7 @@ use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
 
 /// The width of a stage that reads files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Width {
+pub(crate) enum Width {
     /// As many tasks as bytes (on disk, after pruning) need at so many bytes a task.
     BytesPerTask(u64),
     /// Exactly so many, whatever the size.

@@ -12,6 +12,7 @@ use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::folders::Folders;
 use super::handle::{QueryHandle, Rows};
 use super::ledger::Ledger;
 use super::planning::{Place, Placed};
@@ -22,7 +23,8 @@ use super::session::QuerySession;
 use super::stats::QueryStats;
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::Source;
-use crate::planner::distributed::{open_output, plan_on_one_worker};
+use crate::planner::distributed::open_output;
+use crate::sql::ddl::DdlContext;
 use crate::sql::{self, Statement};
 use crate::storage::prepare_scans;
 
@@ -82,13 +84,20 @@ impl Execution {
                 let session = QuerySession::try_new(&self.shared, &self.request, &self.ledger)?;
                 self.explain(&session, explain).await
             }
-            other => {
-                let catalog = self.shared.catalog.as_ref();
-                let (schema, batches) = sql::ddl::execute(&other, catalog, &self.request.database).await?;
-                self.ledger.planned("a statement of the catalog");
-                Ok(Rows { schema, batches: stream::iter(batches.into_iter().map(Ok)).boxed() })
-            }
+            other => self.catalog_statement(&other).await,
         }
+    }
+
+    async fn catalog_statement(&self, statement: &Statement) -> Result<Rows> {
+        let context = DdlContext {
+            catalog: self.shared.catalog.as_ref(),
+            database: &self.request.database,
+            now: (self.shared.clock)(),
+            folders: &Folders::new(&self.shared, &self.ledger),
+        };
+        let (schema, batches) = sql::ddl::execute(statement, &context).await?;
+        self.ledger.planned("a statement of the catalog");
+        Ok(Rows { schema, batches: stream::iter(batches.into_iter().map(Ok)).boxed() })
     }
 
     /// Starts a plan; nothing has been read when this returns.
@@ -112,9 +121,8 @@ impl Execution {
                 let stream = plan.execute(&state, run, source.clone())?;
                 Ok(self.swept(rows(stream), source))
             }
-            Place::OneWorker(plan) => {
+            Place::OneWorker { plan, task: spec } => {
                 let schema = plan.schema();
-                let spec = plan_on_one_worker(plan, &Arc::new(TaskContext::from(&state)))?;
                 let RemoteRun { run, source } = RemoteRun::start(
                     &self.shared,
                     &session.settings,
@@ -126,7 +134,7 @@ impl Execution {
                 let task = spec.task;
                 let reading = source.clone();
                 let batches = async move {
-                    run.submit(spec).await?;
+                    run.submit(*spec).await?;
                     let produced = run.committed(task).await?;
                     open_output(&reading, &produced)
                 };

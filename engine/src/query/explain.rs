@@ -23,7 +23,7 @@ impl Execution {
         self.ledger().planned(&placed.reason);
         let (place, text) = match &placed.place {
             Place::Here(plan) => ("in the coordinator", displayable(plan.as_ref()).indent(explain.verbose).to_string()),
-            Place::OneWorker(plan) => {
+            Place::OneWorker { plan, .. } => {
                 ("whole, on one worker", displayable(plan.as_ref()).indent(explain.verbose).to_string())
             }
             Place::Stages(plan) => ("in stages, on workers", stages_text(plan)),

@@ -3,6 +3,7 @@
 mod cost;
 mod execution;
 mod explain;
+mod folders;
 mod handle;
 mod ledger;
 mod planning;
@@ -18,7 +19,7 @@ pub use cost::Cost;
 pub use handle::{QueryHandle, ResultStream};
 pub use prices::{Price, PriceBook};
 pub use progress::{QueryProgress, QueryState};
-pub use service::{QueryId, QueryRequest, QueryService, QueryServiceParts};
+pub use service::{Clock, QueryId, QueryRequest, QueryService, QueryServiceParts};
 pub use settings::{Compute, EngineSettings};
 pub use stats::QueryStats;
 

@@ -17,8 +17,9 @@ use futures::TryStreamExt;
 use super::execution::Execution;
 use super::session::QuerySession;
 use super::settings::Compute;
+use crate::coordinator::TaskSpec;
 use crate::error::{Error, ErrorCode, Result};
-use crate::planner::distributed::DistributedPlan;
+use crate::planner::distributed::{DistributedPlan, plan_on_one_worker};
 use crate::planner::scalar_subqueries::{self, Evaluate};
 use crate::sql;
 
@@ -35,7 +36,7 @@ pub(super) enum Place {
     /// In stages on workers; this process runs the head.
     Stages(DistributedPlan),
     /// Whole, on one worker.
-    OneWorker(Arc<dyn ExecutionPlan>),
+    OneWorker { plan: Arc<dyn ExecutionPlan>, task: Box<TaskSpec> },
 }
 
 impl Execution {
@@ -55,25 +56,38 @@ impl Execution {
         if session.settings.compute == Compute::Embedded {
             return Ok(Placed { state, place: Place::Here(plan), reason: "compute is embedded".to_owned() });
         }
-        if let Some(plan) = DistributedPlan::try_from_plan(&plan)? {
-            return Ok(Placed { state, place: Place::Stages(plan), reason: "the plan gains from workers".to_owned() });
-        }
-        let bytes = scanned_bytes(&plan)?;
-        let limit = session.settings.local_bytes;
-        if bytes > limit || (bytes > 0 && session.settings.tasks_per_stage == Some(1)) {
-            let reason = format!("one task is enough for {bytes} bytes");
-            return Ok(Placed { state, place: Place::OneWorker(plan), reason });
-        }
-        self.place_here(session, logical, format!("{bytes} bytes to read, workers begin above {limit}")).await
+        let reason = match self.place_on_workers(session, &state, &plan) {
+            Ok(Ok((place, reason))) => return Ok(Placed { state, place, reason }),
+            Ok(Err(reason)) => reason,
+            Err(DataFusionError::NotImplemented(reason)) => reason,
+            Err(error) => return Err(self.described(error, &[])),
+        };
+        self.place_here(session, logical, reason).await
     }
 
-    /// The fallback for plans that cannot be sent, too.
-    pub(super) async fn place_here(
+    /// The inner error says why the plan had better stay here.
+    fn place_on_workers(
         &self,
         session: &QuerySession,
-        logical: &LogicalPlan,
-        reason: String,
-    ) -> Result<Placed> {
+        state: &SessionState,
+        plan: &Arc<dyn ExecutionPlan>,
+    ) -> Result<Result<(Place, String), String>, DataFusionError> {
+        if let Some(stages) = DistributedPlan::try_from_plan(plan, state)? {
+            return Ok(Ok((Place::Stages(stages), "the plan gains from workers".to_owned())));
+        }
+        let bytes = scanned_bytes(plan)?;
+        let limit = session.settings.local_bytes;
+        if bytes > limit || (bytes > 0 && session.settings.tasks_per_stage == Some(1)) {
+            let task = Box::new(plan_on_one_worker(Arc::clone(plan), &state.task_ctx())?);
+            return Ok(Ok((
+                Place::OneWorker { plan: Arc::clone(plan), task },
+                format!("one task is enough for {bytes} bytes"),
+            )));
+        }
+        Ok(Err(format!("{bytes} bytes to read, workers begin above {limit}")))
+    }
+
+    async fn place_here(&self, session: &QuerySession, logical: &LogicalPlan, reason: String) -> Result<Placed> {
         let state = session.local_state();
         let plan = state.create_physical_plan(logical).await.map_err(|error| self.described(error, &[]))?;
         Ok(Placed { state, place: Place::Here(plan), reason })

@@ -31,7 +31,11 @@ pub struct QueryServiceParts {
     pub invoker: Option<Arc<dyn WorkerInvoker>>,
     pub settings: EngineSettings,
     pub prices: PriceBook,
+    pub clock: Clock,
 }
+
+/// Milliseconds since the epoch.
+pub type Clock = fn() -> i64;
 
 /// One statement to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +81,7 @@ pub(super) struct Shared {
     pub(super) invoker: Option<Arc<dyn WorkerInvoker>>,
     pub(super) settings: EngineSettings,
     pub(super) prices: PriceBook,
+    pub(super) clock: Clock,
     pub(super) memory: Arc<dyn MemoryPool>,
     pub(super) disk: Arc<DiskManager>,
     pub(super) cache: Arc<CacheManager>,
@@ -88,7 +93,7 @@ impl QueryService {
     /// # Errors
     /// When the spill folder cannot be used.
     pub fn try_new(parts: QueryServiceParts) -> Result<Self> {
-        let QueryServiceParts { catalog, stores, invoker, settings, prices } = parts;
+        let QueryServiceParts { catalog, stores, invoker, settings, prices, clock } = parts;
         let cache = CacheManagerConfig::default()
             .with_list_files_cache_limit(0)
             .with_metadata_cache_limit(METADATA_CACHE_BYTES);
@@ -97,6 +102,7 @@ impl QueryService {
             stores,
             invoker,
             prices,
+            clock,
             memory: Arc::new(FairSpillPool::new(settings.memory_bytes)),
             disk: Arc::new(disk_manager(settings.spill_dir.as_deref(), settings.spill_bytes)?),
             cache: CacheManager::try_new(&cache)?,

@@ -22,7 +22,6 @@ use url::Url;
 
 use super::fragment::{open, output_kind};
 use crate::coordinator::{Run, TaskSpec};
-use crate::error::{Error, ErrorCode};
 use crate::exchange::Source;
 use crate::protocol::TaskKey;
 use crate::storage::pins_of;
@@ -94,17 +93,12 @@ fn task_spec(request: SetPlanRequest, context: &Arc<TaskContext>) -> Result<Task
     let upstream = upstream_stages(plan)?;
     let output = output_kind(plan);
     let pins = pins_of(plan);
-    let bytes = request.plan.encode(context).map_err(|error| not_sendable(&error))?;
+    let bytes = request.plan.encode(context)?;
     Ok(TaskSpec { task, task_count: request.task_count as u32, upstream, output, plan: compress(&bytes)?.into(), pins })
 }
 
 pub(super) fn compress(plan: &[u8]) -> Result<Vec<u8>> {
     Ok(zstd::bulk::compress(plan, ZSTD_LEVEL)?)
-}
-
-/// Carries the mark by which the query service knows to run the plan in the coordinator instead.
-fn not_sendable(error: &DataFusionError) -> DataFusionError {
-    Error::new(ErrorCode::NotSupported, format!("{}: {}", super::NOT_SENDABLE, error.strip_backtrace())).into()
 }
 
 fn task_key(key: datafusion_distributed::TaskKey) -> TaskKey {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
@@ -14,7 +15,8 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion_distributed::{
     DesiredTaskCountEvent, DesiredTaskCountEventResponse, DesiredTaskCountHandler, DistributedExec, DistributedExt,
-    MaybeEncoded, RouteTasksEvent, RouteTasksEventResponse, SessionStateBuilderExt, display_plan_ascii,
+    DistributedLeafExec, MaybeEncoded, NetworkBoundaryExt, RouteTasksEvent, RouteTasksEventResponse,
+    SessionStateBuilderExt, display_plan_ascii,
 };
 use url::Url;
 
@@ -60,18 +62,22 @@ pub(crate) fn distributable(builder: SessionStateBuilder, settings: &CutSettings
 /// A plan with at least one stage for workers.
 #[derive(Debug, Clone)]
 pub(crate) struct DistributedPlan {
-    root: Arc<DistributedExec>,
-    head_inputs: BTreeSet<u32>,
+    pub(super) root: Arc<DistributedExec>,
+    pub(super) head_inputs: BTreeSet<u32>,
 }
 
 impl DistributedPlan {
     /// `None` where the planner left the plan whole.
-    pub(crate) fn try_from_plan(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// `NotImplemented` for a plan with a node that has no encoding: it has to run in the coordinator.
+    pub(crate) fn try_from_plan(plan: &Arc<dyn ExecutionPlan>, state: &SessionState) -> Result<Option<Self>> {
         if !plan.is::<DistributedExec>() {
             return Ok(None);
         }
         let Some(base) = plan.children().first().map(|base| Arc::clone(base)) else { return Ok(None) };
         let base = repair(base)?;
+        check_sendable(&base, &state.task_ctx())?;
         let head_inputs = upstream_stages(&base)?;
         Ok(Some(Self { root: Arc::new(DistributedExec::new(base)), head_inputs }))
     }
@@ -87,10 +93,30 @@ impl DistributedPlan {
         let context = TaskContext::from(state).with_session_config(config);
         self.root.execute(0, Arc::new(context))
     }
+}
 
-    pub(crate) fn plan(&self) -> Arc<dyn ExecutionPlan> {
-        Arc::clone(&self.root) as _
-    }
+/// Encodes every stage once, before anything runs: a node without an encoding would otherwise be found when stages are under way.
+fn check_sendable(base: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<()> {
+    base.apply(|node| {
+        let Some(stage) = node.as_network_boundary().and_then(|boundary| boundary.input_stage().local_plan()) else {
+            return Ok(TreeNodeRecursion::Continue);
+        };
+        let plan = Arc::clone(stage).transform_down(|node| {
+            let variant = node.downcast_ref::<DistributedLeafExec>().and_then(|leaf| leaf.variants().first().cloned());
+            Ok(variant
+                .map_or(Transformed::no(node), |variant| Transformed::new(variant, true, TreeNodeRecursion::Jump)))
+        })?;
+        // A boundary is encoded with the stage below it, so that the head's inputs hold all there is.
+        encode(plan.data, context)?;
+        Ok(TreeNodeRecursion::Jump)
+    })?;
+    Ok(())
+}
+
+fn encode(plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<u8>> {
+    MaybeEncoded::Decoded(plan).encode(context).map_err(|error| {
+        DataFusionError::NotImplemented(format!("the plan cannot be sent to workers: {}", error.strip_backtrace()))
+    })
 }
 
 /// The plan's stages as text, for EXPLAIN.
@@ -99,6 +125,9 @@ pub(crate) fn stages_text(plan: &DistributedPlan) -> String {
 }
 
 /// A whole plan as the only task of one stage, for queries whose data is better read next to S3 than here.
+///
+/// # Errors
+/// `NotImplemented` for a plan with a node that has no encoding.
 pub(crate) fn plan_on_one_worker(plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<TaskSpec> {
     let plan = if plan.output_partitioning().partition_count() > 1 {
         Arc::new(CoalescePartitionsExec::new(plan)) as _
@@ -106,7 +135,7 @@ pub(crate) fn plan_on_one_worker(plan: Arc<dyn ExecutionPlan>, context: &Arc<Tas
         plan
     };
     let pins = pins_of(&plan);
-    let bytes = MaybeEncoded::Decoded(plan).encode(context)?;
+    let bytes = encode(plan, context)?;
     Ok(TaskSpec {
         task: TaskKey { stage: 1, task: 0 },
         task_count: 1,
@@ -118,7 +147,7 @@ pub(crate) fn plan_on_one_worker(plan: Arc<dyn ExecutionPlan>, context: &Arc<Tas
 }
 
 /// Workers have no address. The library wants a URL per task; ours only have to be different.
-fn nominal_urls(event: RouteTasksEvent<'_>) -> Option<Result<RouteTasksEventResponse>> {
+pub(super) fn nominal_urls(event: RouteTasksEvent<'_>) -> Option<Result<RouteTasksEventResponse>> {
     let urls = (0..event.task_count)
         .map(|task| Url::parse(&format!("exchange://task/{task}")))
         .collect::<Result<Vec<_>, _>>()
@@ -127,7 +156,7 @@ fn nominal_urls(event: RouteTasksEvent<'_>) -> Option<Result<RouteTasksEventResp
     Some(urls)
 }
 
-struct StageWidth(CutSettings);
+pub(super) struct StageWidth(pub(super) CutSettings);
 
 #[async_trait]
 impl DesiredTaskCountHandler for StageWidth {

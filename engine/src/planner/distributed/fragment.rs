@@ -33,8 +33,7 @@ use crate::protocol::{OutputKind, ProducedTask, StageInput};
 pub(crate) struct Fragment {
     pub(crate) plan: Arc<dyn ExecutionPlan>,
     pub(crate) context: Arc<TaskContext>,
-    pub(crate) kind: OutputKind,
-    /// Set for a shuffle: how rows are dealt out.
+    /// Set for a shuffle: how rows are dealt out; otherwise the plan's own partitions are the output's.
     pub(crate) partitioning: Option<Partitioning>,
 }
 
@@ -97,18 +96,18 @@ impl Fragment {
     /// The head says how the output is laid out and is not executed itself: the writer deals rows out without a channel per pair
     /// of partitions, and a broadcast is written once instead of once per consumer.
     fn behead(root: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Self {
-        let kind = output_kind(&root);
-        let (plan, partitioning) = if let Some(head) = root.downcast_ref::<RepartitionExec>() {
-            match kind {
-                OutputKind::Shuffle => (Arc::clone(head.input()), Some(head.partitioning().clone())),
-                OutputKind::Broadcast | OutputKind::Forward => (root, None),
-            }
-        } else if let Some(head) = root.downcast_ref::<BroadcastExec>() {
-            (Arc::clone(head.input()), None)
-        } else {
-            (root, None)
+        let (plan, partitioning) = match output_kind(&root) {
+            OutputKind::Shuffle => match root.downcast_ref::<RepartitionExec>() {
+                Some(head) => (Arc::clone(head.input()), Some(head.partitioning().clone())),
+                None => (root, None),
+            },
+            OutputKind::Broadcast => match root.downcast_ref::<BroadcastExec>() {
+                Some(head) => (Arc::clone(head.input()), None),
+                None => (root, None),
+            },
+            OutputKind::Forward => (root, None),
         };
-        Self { plan, context, kind, partitioning }
+        Self { plan, context, partitioning }
     }
 }
 

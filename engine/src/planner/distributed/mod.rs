@@ -22,9 +22,8 @@ mod single_partition_guard;
 pub(crate) use fragment::open_output;
 pub(crate) use fragment::{Fragment, FragmentInputs};
 
-/// Begins the message of the error that says that a plan cannot leave the coordinator.
-#[cfg(feature = "coordinator")]
-pub(crate) const NOT_SENDABLE: &str = "the plan cannot be sent to workers";
-
 #[cfg(feature = "coordinator")]
 pub(crate) use cut::{CutSettings, DistributedPlan, distributable, plan_on_one_worker, stages_text};
+
+#[cfg(all(test, feature = "coordinator"))]
+mod tests;

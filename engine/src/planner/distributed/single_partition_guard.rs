@@ -27,7 +27,7 @@ impl DesiredTaskCountHandler for SinglePartitionGuard {
 }
 
 fn needs_one_task(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    let required = plan.required_input_distribution();
+    let required = plan.input_distribution_requirements().into_per_child();
     plan.children().into_iter().zip(required).any(|(child, required)| {
         let relies_on_one_partition = match required {
             Distribution::SinglePartition => true,
