@@ -1,7 +1,7 @@
 //! One value from its text. `None`: the text is not of that type.
 
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
-use arrow::datatypes::{Date32Type, DecimalType, TimeUnit};
+use arrow::datatypes::{Date32Type, TimeUnit};
 use chrono::{DateTime, TimeZone, Utc};
 
 /// Decimal digits that always fit a `u128` mantissa.
@@ -21,7 +21,7 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 /// `123`, `-1.5`, `+.5`, `1e3`: rounded half up at the scale, as Hive and Athena do. `None` also when it has more digits than `precision`.
 ///
 /// Arrow's own parser cuts surplus digits off instead of rounding.
-pub(super) fn decimal<T: DecimalType<Native = i128>>(text: &str, precision: u8, scale: i8) -> Option<i128> {
+pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let (negative, rest) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -112,11 +112,10 @@ fn in_unit(time: &DateTime<Utc>, unit: TimeUnit) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::datatypes::Decimal128Type;
 
     #[test]
     fn decimals_are_rounded_half_up_and_checked_against_the_precision() {
-        let parse = |text| decimal::<Decimal128Type>(text, 5, 2);
+        let parse = |text| decimal(text, 5, 2);
         let cases = [
             ("1", Some(100)),
             ("-1.5", Some(-150)),
@@ -149,12 +148,12 @@ mod tests {
             assert_eq!(parse(text), expected, "{text:?}");
         }
         let widest = "99999999999999999999999999999999999999";
-        assert_eq!(decimal::<Decimal128Type>(widest, 38, 0), Some(10_i128.pow(38) - 1));
-        assert_eq!(decimal::<Decimal128Type>(&format!("{widest}.5"), 38, 0), None);
-        assert_eq!(decimal::<Decimal128Type>(&format!("{widest}9"), 38, 0), None);
-        assert_eq!(decimal::<Decimal128Type>(&"9".repeat(400), 38, 0), None);
+        assert_eq!(decimal(widest, 38, 0), Some(10_i128.pow(38) - 1));
+        assert_eq!(decimal(&format!("{widest}.5"), 38, 0), None);
+        assert_eq!(decimal(&format!("{widest}9"), 38, 0), None);
+        assert_eq!(decimal(&"9".repeat(400), 38, 0), None);
         assert_eq!(
-            decimal::<Decimal128Type>("1234567890123456789012345678901234567.85", 38, 1),
+            decimal("1234567890123456789012345678901234567.85", 38, 1),
             Some(12345678901234567890123456789012345679)
         );
     }

@@ -59,9 +59,9 @@ pub(super) fn text_column(data_type: &DataType, options: &TextOptions, capacity:
         DataType::UInt64 => parsed!(UInt64Type),
         DataType::Float32 => parsed!(Float32Type),
         DataType::Float64 => parsed!(Float64Type),
-        &DataType::Decimal128(precision, scale) => parsed::<Decimal128Type>(data_type, capacity, move |text| {
-            cell::decimal::<Decimal128Type>(text, precision, scale)
-        }),
+        &DataType::Decimal128(precision, scale) => {
+            parsed::<Decimal128Type>(data_type, capacity, move |text| cell::decimal(text, precision, scale))
+        }
         DataType::Date32 => parsed::<Date32Type>(data_type, capacity, move |text| cell::date(text, epoch_times)),
         DataType::Timestamp(unit, zone) => return timestamps(data_type, *unit, zone.as_deref(), epoch_times, capacity),
         DataType::Utf8 => Box::new(Strings(StringBuilder::with_capacity(capacity, capacity * 8))),

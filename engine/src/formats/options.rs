@@ -43,7 +43,8 @@ pub enum ColumnMapping {
     /// last columns: these are NULL.
     #[default]
     Position,
-    /// By the names in each file's own header; a column that the header does not name is NULL.
+    /// By the names in each file's own header; a column that the header does not name is NULL. A name that is no column is an
+    /// error, so that the file's data is not left out unseen, unless bad rows are tolerated and other names are known.
     Name,
 }
 

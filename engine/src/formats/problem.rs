@@ -49,7 +49,7 @@ impl Problem {
         let (message, hint) = match self {
             Self::Value { column, data_type, value } => (
                 format!(
-                    "{place}: column \"{column}\" holds \"{}\", which is not a {}",
+                    "{place}: column \"{column}\" holds \"{}\", which is not a valid {}",
                     shown(&value),
                     type_name(&data_type)
                 ),

@@ -22,13 +22,13 @@ async fn a_bad_value_fails_with_file_line_column_value_and_type() {
     let error = fails("1,2.50,a\n2,2.5o,b\n", csv(OnError::Fail)).await;
     assert_eq!(
         error.message,
-        "s3://lake/t/file.csv line 2: column \"price\" holds \"2.5o\", which is not a decimal(6,2)"
+        "s3://lake/t/file.csv line 2: column \"price\" holds \"2.5o\", which is not a valid decimal(6,2)"
     );
     assert!(error.hint.unwrap().contains("'arachne.csv.on_error'"));
     let error = fails(format!("{},1,a\n", "9".repeat(500)), csv(OnError::Fail)).await;
     assert_eq!(
         error.message,
-        format!("s3://lake/t/file.csv line 1: column \"id\" holds \"{}…\", which is not a int", "9".repeat(60))
+        format!("s3://lake/t/file.csv line 1: column \"id\" holds \"{}…\", which is not a valid int", "9".repeat(60))
     );
     let error = fails("1,\u{1},a\n", csv(OnError::Fail)).await;
     assert!(error.message.contains("holds \"\\u{1}\""), "{error}");

@@ -82,7 +82,7 @@ async fn a_long_file_is_judged_by_its_beginning() {
     let found = infer(&TextOptions::for_path("t/1.csv"), &lake.store, std::slice::from_ref(&file)).await.unwrap();
     assert_eq!(columns(&found), expected([("n", DataType::Int64), ("s", DataType::Utf8)]));
     let error = lake.scan(found.schema, found.options, vec![file.into()]).await.unwrap_err();
-    assert!(error.message.contains("column \"n\" holds \"x\", which is not a bigint"), "{error}");
+    assert!(error.message.contains("column \"n\" holds \"x\", which is not a valid bigint"), "{error}");
     assert!(error.hint.unwrap().contains("guessed from the first rows"));
 }
 
