@@ -59,7 +59,7 @@ async fn source_of(context: &LakeContext, table: &Table, keys: &[FieldRef]) -> R
     if !keys.is_empty() {
         let registered = context.catalog().partitions(&table.database, &table.name).await.map_err(from_catalog)?;
         if !registered.is_empty() {
-            return Ok(FileSourceOf::CatalogPartitions(CatalogPartitions { table: table.clone() }));
+            return Ok(FileSourceOf::CatalogPartitions(Box::new(CatalogPartitions { table: table.clone() })));
         }
     }
     let (store, folder) = Location::folder(&table.storage.location)?;

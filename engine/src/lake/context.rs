@@ -7,9 +7,11 @@ use std::sync::{Arc, Weak};
 use arachne_catalog::{Catalog, CatalogError, CatalogErrorKind};
 use datafusion::config::{ConfigOptions, TableParquetOptions};
 use datafusion::execution::runtime_env::RuntimeEnv;
-use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 use tokio::sync::Mutex;
 
+use super::listing::{Children, Listings};
 use super::{LakeTable, ScanReport};
 use crate::error::{Error, ErrorCode, Result};
 use crate::storage::{Pins, StoreUrl};
@@ -24,6 +26,7 @@ pub struct LakeContext {
     report: Arc<ScanReport>,
     parquet: TableParquetOptions,
     meta_concurrency: usize,
+    listings: Listings,
     paths: Mutex<HashMap<String, Weak<LakeTable>>>,
 }
 
@@ -42,7 +45,16 @@ impl LakeContext {
         // Spark's and Impala's INT96: microseconds hold every year that they write, nanoseconds end in 2262.
         parquet.global.coerce_int96.get_or_insert_with(|| "us".to_owned());
         let meta_concurrency = options.execution.meta_fetch_concurrency.get();
-        Self { catalog, runtime, pins, report, parquet, meta_concurrency, paths: Mutex::default() }
+        Self {
+            catalog,
+            runtime,
+            pins,
+            report,
+            parquet,
+            meta_concurrency,
+            listings: Listings::default(),
+            paths: Mutex::default(),
+        }
     }
 
     pub fn catalog(&self) -> &Arc<dyn Catalog> {
@@ -73,6 +85,16 @@ impl LakeContext {
     /// Weak, because a table holds its context. The plan that is being made keeps the tables it has found.
     pub(super) fn paths(&self) -> &Mutex<HashMap<String, Weak<LakeTable>>> {
         &self.paths
+    }
+
+    /// What lies directly in a folder; the same throughout the query.
+    pub(super) async fn children_of(&self, store: &StoreUrl, folder: &Path) -> Result<Arc<Children>> {
+        self.listings.children(store, self.store(store)?.as_ref(), folder).await
+    }
+
+    /// The data files below a folder; the same throughout the query.
+    pub(super) async fn files_below(&self, store: &StoreUrl, folder: &Path) -> Result<Arc<Vec<ObjectMeta>>> {
+        self.listings.files_below(store, self.store(store)?.as_ref(), folder).await
     }
 
     /// The query's view of a store.

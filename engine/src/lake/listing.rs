@@ -1,10 +1,14 @@
 //! Data files below a folder; markers and hidden files are not data.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
 use crate::error::Result;
+use crate::storage::StoreUrl;
 
 /// Every data file below a folder, at any depth, in order of key. Listed page by page; what is kept is one entry per file.
 pub(super) async fn files_below(
@@ -25,14 +29,72 @@ pub(super) async fn files_below(
 }
 
 /// What lies directly in a folder: its data files, and its folders that are not hidden.
-pub(super) async fn children_of(store: &dyn ObjectStore, folder: &Path) -> Result<(Vec<ObjectMeta>, Vec<Path>)> {
+#[derive(Debug, Default)]
+pub(super) struct Children {
+    pub(super) files: Vec<ObjectMeta>,
+    pub(super) folders: Vec<Path>,
+}
+
+pub(super) async fn children_of(store: &dyn ObjectStore, folder: &Path) -> Result<Children> {
     let prefix = (!folder.is_root()).then_some(folder);
     let found = store.list_with_delimiter(prefix).await?;
-    let files = found.objects.into_iter().filter(|object| is_data(folder, object)).collect();
+    let mut files: Vec<_> = found.objects.into_iter().filter(|object| is_data(folder, object)).collect();
+    files.sort_by(|a, b| a.location.cmp(&b.location));
     let mut folders: Vec<_> =
         found.common_prefixes.into_iter().filter(|path| !path.filename().is_some_and(is_hidden)).collect();
     folders.sort();
-    Ok((files, folders))
+    Ok(Children { files, folders })
+}
+
+/// The listings of one query: a folder that is looked at twice shows the same files, and is asked for once.
+#[derive(Debug, Default)]
+pub(super) struct Listings {
+    children: Mutex<HashMap<(StoreUrl, Path), Arc<Children>>>,
+    below: Mutex<HashMap<(StoreUrl, Path), Arc<Vec<ObjectMeta>>>>,
+}
+
+impl Listings {
+    pub(super) async fn children(
+        &self,
+        store: &StoreUrl,
+        client: &dyn ObjectStore,
+        folder: &Path,
+    ) -> Result<Arc<Children>> {
+        let key = (store.clone(), folder.clone());
+        if let Some(known) = known(&self.children, &key) {
+            return Ok(known);
+        }
+        let found = children_of(client, folder).await?;
+        Ok(keep(&self.children, key, found))
+    }
+
+    pub(super) async fn files_below(
+        &self,
+        store: &StoreUrl,
+        client: &dyn ObjectStore,
+        folder: &Path,
+    ) -> Result<Arc<Vec<ObjectMeta>>> {
+        let key = (store.clone(), folder.clone());
+        if let Some(known) = known(&self.below, &key) {
+            return Ok(known);
+        }
+        let innermost = known(&self.children, &key).filter(|children| children.folders.is_empty());
+        let found = match innermost {
+            Some(children) => children.files.clone(),
+            None => files_below(client, folder, |_| true).await?,
+        };
+        Ok(keep(&self.below, key, found))
+    }
+}
+
+fn known<T>(listings: &Mutex<HashMap<(StoreUrl, Path), Arc<T>>>, key: &(StoreUrl, Path)) -> Option<Arc<T>> {
+    listings.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+}
+
+/// The first listing stays when two were made at once.
+fn keep<T>(listings: &Mutex<HashMap<(StoreUrl, Path), Arc<T>>>, key: (StoreUrl, Path), found: T) -> Arc<T> {
+    let mut listings = listings.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(listings.entry(key).or_insert_with(|| Arc::new(found)))
 }
 
 /// Not a marker: not hidden below `folder`, and not empty. An empty object is what consoles and Hadoop leave for a folder,
@@ -76,7 +138,7 @@ mod tests {
         let names: Vec<_> = files.iter().map(|file| file.location.as_ref()).collect();
         assert_eq!(names, ["_hidden/t/_p=1/c.parquet", "_hidden/t/a.parquet", "_hidden/t/sub/b c%20.parquet"]);
 
-        let (files, folders) = children_of(&store, &folder).await.unwrap();
+        let Children { files, folders } = children_of(&store, &folder).await.unwrap();
         assert_eq!(files.len(), 1);
         assert_eq!(folders.iter().map(|path| path.filename().unwrap()).collect::<Vec<_>>(), ["_p=1", "sub"]);
     }

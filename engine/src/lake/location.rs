@@ -28,7 +28,7 @@ pub enum Place {
 
 /// Whether a table's name is meant as a location: a URL, or a local path that starts with `/`, `./` or `../`.
 pub fn is_path(name: &str) -> bool {
-    name.contains("://") || ["/", "./", "../"].iter().any(|start| name.starts_with(start))
+    name.contains("://") || ["/", "./", "../", "file:/"].iter().any(|start| name.starts_with(start))
 }
 
 impl Location {
@@ -36,7 +36,9 @@ impl Location {
     pub fn parse(text: &str) -> Result<Self> {
         let invalid =
             |why: String| Error::new(ErrorCode::InvalidArgument, format!("'{text}' is not a location: {why}"));
-        let (store, key) = match text.split_once("://") {
+        // Hadoop writes local locations with one slash.
+        let local = text.strip_prefix("file:").filter(|path| path.starts_with('/') && !path.starts_with("//"));
+        let (store, key) = match local.unwrap_or(text).split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("file") => {
                 (StoreUrl::new("file", "")?, absolute(rest, &invalid)?)
             }
@@ -46,7 +48,7 @@ impl Location {
                 let key = if rest.contains('/') { key.to_owned() } else { "/".to_owned() };
                 (StoreUrl::new(scheme, bucket)?, key)
             }
-            None => (StoreUrl::new("file", "")?, absolute(text, &invalid)?),
+            None => (StoreUrl::new("file", "")?, absolute(local.unwrap_or(text), &invalid)?),
         };
         let key = key.trim_start_matches('/');
         let path = |key: &str| Path::parse(key).map_err(|error| invalid(error.to_string()));
@@ -143,6 +145,7 @@ mod tests {
         assert_eq!(shown("s3://b/*"), "s3://b glob in ");
         assert_eq!(shown("/tmp/a/../b/c.csv"), "file:// object tmp/b/c.csv");
         assert_eq!(shown("file:///tmp/x/"), "file:// folder tmp/x");
+        assert_eq!(shown("file:/tmp/x/"), "file:// folder tmp/x");
     }
 
     #[test]

@@ -6,13 +6,13 @@ use arachne_catalog::hive_path;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use futures::FutureExt;
-use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::LakeContext;
 use super::at_once::at_once;
-use super::listing::children_of;
 use super::partition_values::{PartitionFilter, guess_type, parse_value};
 use crate::error::{Error, ErrorCode, Result};
+use crate::storage::StoreUrl;
 
 /// Folders that are listed at once.
 pub(super) const LISTS_AT_ONCE: usize = 32;
@@ -27,53 +27,47 @@ pub(super) struct PartitionFolder {
     pub(super) values: Vec<ScalarValue>,
 }
 
-/// How many partitions were compared with the filters on the way, and those that may match.
-pub(super) struct Found {
-    pub(super) seen: usize,
-    pub(super) folders: Vec<PartitionFolder>,
-}
-
 /// Finds the partitions below `root` that may match. A folder that is ruled out by the keys known so far is not listed.
 ///
 /// Folders that are not of the form `key=value` with the next key, and files above the last level, are not part of the table,
 /// as in Hive.
 pub(super) async fn discover(
-    store: &dyn ObjectStore,
+    context: &LakeContext,
+    store: &StoreUrl,
     root: &Path,
     keys: &[FieldRef],
     filter: &PartitionFilter,
-) -> Result<Found> {
+) -> Result<Vec<PartitionFolder>> {
     let mut level = vec![PartitionFolder { path: root.clone(), values: Vec::new() }];
-    let mut seen = 0;
     for (depth, key) in keys.iter().enumerate() {
-        let jobs = level.iter().map(|parent| children_with(store, parent, key).boxed()).collect();
+        let jobs = level.iter().map(|parent| children_with(context, store, parent, key).boxed()).collect();
         let children = at_once(LISTS_AT_ONCE, jobs).await?;
         let children: Vec<_> = children.into_iter().flatten().collect();
         let values: Vec<_> = children.iter().map(|child| child.values.clone()).collect();
         let keep = filter.matches(&values, depth + 1)?;
-        seen += keep.iter().filter(|keep| !**keep || depth + 1 == keys.len()).count();
         level = children.into_iter().zip(keep).filter_map(|(child, keep)| keep.then_some(child)).collect();
     }
-    Ok(Found { seen, folders: level })
+    Ok(level)
 }
 
 async fn children_with(
-    store: &dyn ObjectStore,
+    context: &LakeContext,
+    store: &StoreUrl,
     parent: &PartitionFolder,
     key: &FieldRef,
 ) -> Result<Vec<PartitionFolder>> {
-    let (_, folders) = children_of(store, &parent.path).await?;
-    folders.into_iter().filter_map(|path| child(parent, path, key).transpose()).collect()
+    let children = context.children_of(store, &parent.path).await?;
+    children.folders.iter().filter_map(|path| child(parent, path, key).transpose()).collect()
 }
 
-fn child(parent: &PartitionFolder, path: Path, key: &FieldRef) -> Result<Option<PartitionFolder>> {
+fn child(parent: &PartitionFolder, path: &Path, key: &FieldRef) -> Result<Option<PartitionFolder>> {
     let Some((name, value)) = path.filename().and_then(key_and_value) else { return Ok(None) };
     if !name.eq_ignore_ascii_case(key.name()) {
         return Ok(None);
     }
     let mut values = parent.values.clone();
     values.push(parse_value(&value, key)?);
-    Ok(Some(PartitionFolder { path, values }))
+    Ok(Some(PartitionFolder { path: path.clone(), values }))
 }
 
 fn key_and_value(folder: &str) -> Option<(String, String)> {
@@ -92,13 +86,13 @@ pub(super) struct Inferred {
 
 /// Infers partition keys from folders. A level counts as partitioned when every folder in it is `key=value` with one key; a
 /// level that mixes such folders with files or other folders is an error, since either reading would leave data out.
-pub(super) async fn infer(store: &dyn ObjectStore, root: &Path, shown: &str) -> Result<Inferred> {
+pub(super) async fn infer(context: &LakeContext, store: &StoreUrl, root: &Path, shown: &str) -> Result<Inferred> {
     let mut inferred = Inferred { keys: Vec::new(), sample: vec![root.clone()], complete: true };
     loop {
-        let jobs = inferred.sample.iter().map(|folder| children_of(store, folder).boxed()).collect();
+        let jobs = inferred.sample.iter().map(|folder| context.children_of(store, folder).boxed()).collect();
         let level = at_once(LISTS_AT_ONCE, jobs).await?;
-        let files = level.iter().map(|(files, _)| files.len()).sum::<usize>();
-        let folders: Vec<Path> = level.into_iter().flat_map(|(_, folders)| folders).collect();
+        let files = level.iter().map(|children| children.files.len()).sum::<usize>();
+        let folders: Vec<Path> = level.iter().flat_map(|children| children.folders.iter().cloned()).collect();
         let pairs: Vec<_> = folders.iter().filter_map(|path| key_and_value(path.filename()?)).collect();
         let Some((key, _)) = pairs.first().cloned() else { return Ok(inferred) };
         let same_key = pairs.iter().all(|(other, _)| other.eq_ignore_ascii_case(&key));

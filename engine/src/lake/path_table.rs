@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::datasource::physical_plan::parquet::transform_binary_to_string;
 use futures::FutureExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
@@ -111,8 +112,7 @@ fn is_local_folder(location: &Location, path: &Path) -> bool {
 }
 
 async fn find_below(context: &Arc<LakeContext>, location: &Location, folder: &Path) -> Result<Found> {
-    let store = context.store(&location.store)?;
-    let inferred = infer(store.as_ref(), folder, &location.to_string()).await?;
+    let inferred = infer(context, &location.store, folder, &location.to_string()).await?;
     let jobs = inferred.sample.iter().map(|folder| list(context, &location.store, folder, &[]).boxed()).collect();
     let listed = at_once(LISTS_AT_ONCE, jobs).await?;
     let files: Vec<_> = listed.into_iter().flatten().collect();
@@ -149,7 +149,8 @@ async fn parquet_schema(context: &Arc<LakeContext>, files: &[LakeFile]) -> Resul
     for (file, footer) in sample.iter().zip(footers(context, &sample).await?) {
         merger.add(&file.name(), &footer.schema)?;
     }
-    Ok(merger.finish())
+    let schema = merger.finish();
+    Ok(if context.parquet().global.binary_as_string { Arc::new(transform_binary_to_string(&schema)) } else { schema })
 }
 
 async fn text_schema(context: &LakeContext, files: &[LakeFile]) -> Result<(TableFormat, SchemaRef)> {

@@ -13,7 +13,6 @@ use object_store::path::Path;
 use super::LakeContext;
 use super::at_once::at_once;
 use super::catalog_table::CatalogPartitions;
-use super::listing::files_below;
 use super::partition_folders::{LISTS_AT_ONCE, PartitionFolder, discover};
 use super::partition_values::PartitionFilter;
 use crate::error::Result;
@@ -44,7 +43,7 @@ pub(super) enum FileSourceOf {
     /// `key=value` folders below a folder.
     PartitionFolders { store: StoreUrl, folder: Path },
     /// Partitions that the catalog knows, each with its own location.
-    CatalogPartitions(CatalogPartitions),
+    CatalogPartitions(Box<CatalogPartitions>),
 }
 
 impl FileSourceOf {
@@ -61,7 +60,7 @@ impl FileSourceOf {
             Self::Listed(files) => {
                 let values: Vec<_> = files.iter().map(|file| file.values.clone()).collect();
                 let keep = filter.matches(&values, keys.len())?;
-                Ok(files.iter().zip(keep).filter_map(|(file, keep)| keep.then(|| file.clone())).collect())
+                Ok(files.iter().zip(keep).filter(|(_, keep)| *keep).map(|(file, _)| file.clone()).collect())
             }
             Self::Folder { store, folder } => {
                 let keep = filter.matches(&[Vec::new()], 0)?;
@@ -71,10 +70,8 @@ impl FileSourceOf {
                 list(context, store, folder, &[]).await
             }
             Self::PartitionFolders { store, folder } => {
-                let client = context.store(store)?;
-                let found = discover(client.as_ref(), folder, keys, &filter).await?;
-                context.report().partitions(found.seen, found.folders.len());
-                list_all(context, found.folders.into_iter().map(|folder| (store.clone(), folder)).collect()).await
+                let folders = discover(context, store, folder, keys, &filter).await?;
+                list_all(context, folders.into_iter().map(|folder| (store.clone(), folder)).collect()).await
             }
             Self::CatalogPartitions(partitions) => {
                 let all = partitions.load(context, keys).await?;
@@ -82,7 +79,6 @@ impl FileSourceOf {
                 let keep = filter.matches(&values, keys.len())?;
                 let left: Vec<_> =
                     all.into_iter().zip(keep).filter_map(|(folder, keep)| keep.then_some(folder)).collect();
-                context.report().partitions(values.len(), left.len());
                 list_all(context, left).await
             }
         }
@@ -103,11 +99,10 @@ pub(super) async fn list(
     folder: &Path,
     values: &[ScalarValue],
 ) -> Result<Vec<LakeFile>> {
-    let client = context.store(store)?;
-    let objects = files_below(client.as_ref(), folder, |_| true).await?;
-    let pinned = objects.into_iter().map(|object| {
-        context.pins().pin_listed(store, &object);
-        LakeFile { store: store.clone(), object, values: values.to_vec() }
+    let objects = context.files_below(store, folder).await?;
+    let pinned = objects.iter().map(|object| {
+        context.pins().pin_listed(store, object);
+        LakeFile { store: store.clone(), object: object.clone(), values: values.to_vec() }
     });
     Ok(pinned.collect())
 }

@@ -79,7 +79,7 @@ fn convert(own: &ColumnStatistics, certain: Certain, from: &DataType, to: &DataT
         max_value: bound(&own.max_value),
         sum_value: Precision::Absent,
         distinct_count: own.distinct_count,
-        byte_size: own.byte_size,
+        byte_size: own.byte_size.to_inexact(),
     }
 }
 

@@ -86,11 +86,16 @@ impl LakeTable {
         let (on_partitions, on_rows): (Vec<_>, Vec<_>) =
             filters.iter().cloned().partition(|filter| is_partition_filter(&self.keys, filter));
         let files = self.source.files(&self.context, session, &self.keys, &on_partitions).await?;
-        self.context.report().listed(files.len(), bytes(&files));
+        let report = self.context.report();
+        for file in &files {
+            report.listed(&file.store, &file.object.location, file.object.size);
+        }
         let files = self.with_statistics(session, files).await?;
         let files = self.prune(session, files, &on_rows)?;
         let files = if on_rows.is_empty() { enough_for(files, limit) } else { files };
-        self.context.report().chosen(files.len(), files.iter().map(|(file, _)| file.object.size).sum());
+        for (file, _) in &files {
+            report.chosen(&file.store, &file.object.location, file.object.size);
+        }
 
         let mut by_store: BTreeMap<StoreUrl, Vec<_>> = BTreeMap::new();
         for file in files {
@@ -181,10 +186,6 @@ impl LakeTable {
 }
 
 type ScanFile = (LakeFile, Option<Arc<Statistics>>);
-
-fn bytes(files: &[LakeFile]) -> u64 {
-    files.iter().map(|file| file.object.size).sum()
-}
 
 /// The first files that surely hold `limit` rows.
 fn enough_for(mut files: Vec<ScanFile>, limit: Option<usize>) -> Vec<ScanFile> {

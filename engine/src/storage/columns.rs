@@ -40,7 +40,7 @@ pub(super) fn with_any_case(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Exec
         let Some(scan) = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>()) else {
             return Ok(Transformed::no(node));
         };
-        if !scan.file_source().is::<ParquetSource>() {
+        if !scan.file_source().is::<ParquetSource>() || scan.expr_adapter_factory.is_some() {
             return Ok(Transformed::no(node));
         }
         let adapted =

@@ -97,3 +97,53 @@ impl Cache<Path, CachedFileMetadataEntry> for FooterCache {
         self.inner.list_entries()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::any::Any;
+
+    use chrono::Utc;
+    use datafusion::execution::cache::cache_manager::FileMetadata;
+    use object_store::ObjectMeta;
+
+    use super::*;
+    use crate::storage::StoreUrl;
+
+    struct Nothing;
+
+    impl FileMetadata for Nothing {
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+
+        fn memory_size(&self) -> usize {
+            1
+        }
+
+        fn extra_info(&self) -> HashMap<String, String> {
+            HashMap::new()
+        }
+    }
+
+    fn query(shared: &CacheManager, pins: &[(&str, &str)]) -> Arc<FileMetadataCache> {
+        let known = Pins::default();
+        for (bucket, e_tag) in pins {
+            known.pin(&StoreUrl::new("s3", bucket).unwrap(), &Path::from("t/a"), e_tag);
+        }
+        query_caches(shared, Arc::new(known)).unwrap().get_file_metadata_cache()
+    }
+
+    #[test]
+    fn a_footer_is_found_again_for_the_same_version_in_the_same_bucket_only() {
+        let shared = CacheManager::try_new(&CacheManagerConfig::default()).unwrap();
+        let path = Path::from("t/a");
+        let meta =
+            ObjectMeta { location: path.clone(), last_modified: Utc::now(), size: 9, e_tag: None, version: None };
+        query(&shared, &[("b", "1")]).put(&path, CachedFileMetadataEntry::new(meta, Arc::new(Nothing)));
+        assert!(query(&shared, &[("b", "1")]).contains_key(&path));
+        assert!(!query(&shared, &[("b", "2")]).contains_key(&path));
+        assert!(!query(&shared, &[("other", "1")]).contains_key(&path));
+        assert!(!query(&shared, &[("b", "1"), ("other", "1")]).contains_key(&path));
+        assert!(!query(&shared, &[]).contains_key(&path));
+    }
+}

@@ -10,7 +10,7 @@ use object_store::ObjectStore;
 use url::Url;
 
 use super::{Metered, ObjectStores, Pinned, Pins, RangePolicy, Ranged, StoreMeter, StoreUrl, Traffic};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::protocol::FilePin;
 
 /// DataFusion's registry of stores, with every client wrapped for one query: shaped, pinned, counted.
@@ -67,7 +67,7 @@ impl ObjectStoreRegistry for QueryStores {
     }
 
     fn get_store(&self, url: &Url) -> DataFusionResult<Arc<dyn ObjectStore>> {
-        let store = StoreUrl::of(url).map_err(Error::from)?;
+        let store = StoreUrl::of(url)?;
         let mut wrapped = self.wrapped.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = wrapped.get(&store) {
             return Ok(Arc::clone(known));

@@ -1,22 +1,27 @@
 //! Asks for bytes in good ranges: close ones together, long ones in parallel pieces, never too many at once.
 
 use std::fmt;
+use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use datafusion::common::runtime::SpawnedTask;
 use futures::future::try_join_all;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, coalesce_ranges,
+    CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, coalesce_ranges,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::exact::{exact_stream, object_is_shorter, wrong_length};
 use super::single_flight::SingleFlight;
+
+/// Bodies of at most so many bytes are held whole.
+const SHORT_BODY: u64 = 8 * 1024 * 1024;
 
 /// When ranges are merged and split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,27 +41,50 @@ impl RangePolicy {
 
 /// A store whose reads are shaped by a [`RangePolicy`] and bounded in number over the process.
 ///
-/// A permit is held only while bytes are fetched into memory, never while they wait for a reader, so readers that wait
-/// for each other cannot block one another. A whole-object stream holds one until its headers are there.
+/// A fetch runs as a task of its own: it goes on while the reader that asked waits for something else, and ends when that
+/// reader is dropped. So a permit is held only while bytes are on their way, never while they wait for a reader, and readers
+/// that wait for each other cannot block one another. A whole-object stream holds a permit until its headers are there.
 pub struct Ranged {
-    inner: Arc<dyn ObjectStore>,
+    fetcher: Arc<Fetcher>,
     policy: RangePolicy,
+}
+
+struct Fetcher {
+    inner: Arc<dyn ObjectStore>,
+    split_above: u64,
     in_flight: Arc<Semaphore>,
     flights: SingleFlight,
 }
 
 impl Ranged {
     pub fn new(inner: Arc<dyn ObjectStore>, policy: RangePolicy, in_flight: Arc<Semaphore>) -> Self {
-        Self { inner, policy, in_flight, flights: SingleFlight::default() }
+        let split_above = policy.split_above;
+        Self { fetcher: Arc::new(Fetcher { inner, split_above, in_flight, flights: SingleFlight::default() }), policy }
     }
 
-    /// One merged range, in pieces where it is long.
-    async fn fetch(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
-        self.flights.get(location, range.clone(), self.fetch_pieces(location, range)).await
+    fn inner(&self) -> &dyn ObjectStore {
+        self.fetcher.inner.as_ref()
     }
 
+    /// One merged range.
+    async fn fetch(&self, location: Path, range: Range<u64>) -> Result<Bytes> {
+        let fetcher = Arc::clone(&self.fetcher);
+        driven(async move {
+            let pieces = fetcher.fetch_pieces(&location, range.clone());
+            fetcher.flights.get(&location, range, pieces).await
+        })
+        .await
+    }
+}
+
+/// Runs a fetch whether or not its reader is polled.
+async fn driven<T: Send + 'static>(fetch: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    SpawnedTask::spawn(fetch).join_unwind().await.map_err(|error| StoreError::JoinError { source: error })?
+}
+
+impl Fetcher {
     async fn fetch_pieces(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
-        let pieces = split(&range, self.policy.split_above);
+        let pieces = split(&range, self.split_above);
         if let [single] = pieces.as_slice() {
             return self.fetch_piece(location, single.clone()).await;
         }
@@ -75,66 +103,90 @@ impl Ranged {
         if result.range != range {
             return Err(object_is_shorter(location, range.end, result.range.end));
         }
-        let bytes = result.bytes().await?;
-        if bytes.len() as u64 != range.end - range.start {
-            return Err(wrong_length(location, "fewer"));
+        exact_bytes(location, result).await
+    }
+
+    /// The answer; the body of a short range comes whole, so that the bound on requests holds for it too.
+    async fn get(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let short = matches!(&options.range, Some(GetRange::Bounded(range)) if range.end - range.start <= SHORT_BODY);
+        let permit = self.permit().await?;
+        let mut result = self.inner.get_opts(location, options).await?;
+        let (range, meta, attributes) = (result.range.clone(), result.meta.clone(), result.attributes.clone());
+        match result.payload {
+            GetResultPayload::Stream(_) if short => {
+                let body = exact_bytes(location, result).await?;
+                let payload = GetResultPayload::Stream(futures::stream::iter([Ok(body)]).boxed());
+                Ok(GetResult { payload, meta, range, attributes })
+            }
+            GetResultPayload::Stream(body) => {
+                drop(permit);
+                let expected = range.end - range.start;
+                let payload = GetResultPayload::Stream(exact_stream(body, location.clone(), expected));
+                Ok(GetResult { payload, meta, range, attributes })
+            }
+            file @ GetResultPayload::File(..) => {
+                result.payload = file;
+                Ok(result)
+            }
         }
-        Ok(bytes)
     }
 
     async fn permit(&self) -> Result<SemaphorePermit<'_>> {
         self.in_flight
             .acquire()
             .await
-            .map_err(|error| object_store::Error::Generic { store: "storage", source: Box::new(error) })
+            .map_err(|error| StoreError::Generic { store: "storage", source: Box::new(error) })
     }
+}
+
+async fn exact_bytes(location: &Path, result: GetResult) -> Result<Bytes> {
+    let expected = result.range.end - result.range.start;
+    let bytes = result.bytes().await?;
+    if bytes.len() as u64 != expected {
+        return Err(wrong_length(location, if (bytes.len() as u64) < expected { "fewer" } else { "more" }));
+    }
+    Ok(bytes)
 }
 
 #[async_trait]
 impl ObjectStore for Ranged {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let permit = self.permit().await?;
-        let mut result = self.inner.get_opts(location, options).await?;
-        drop(permit);
-        if let GetResultPayload::Stream(body) = result.payload {
-            let expected = result.range.end - result.range.start;
-            result.payload = GetResultPayload::Stream(exact_stream(body, location.clone(), expected));
-        }
-        Ok(result)
+        let (fetcher, location) = (Arc::clone(&self.fetcher), location.clone());
+        driven(async move { fetcher.get(&location, options).await }).await
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        coalesce_ranges(ranges, |range| self.fetch(location, range), self.policy.merge_gap).await
+        coalesce_ranges(ranges, |range| self.fetch(location.clone(), range), self.policy.merge_gap).await
     }
 
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
-        let _permit = self.permit().await?;
-        self.inner.put_opts(location, payload, opts).await
+        let _permit = self.fetcher.permit().await?;
+        self.inner().put_opts(location, payload, opts).await
     }
 
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, opts).await
+        self.inner().put_multipart_opts(location, opts).await
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        self.inner().delete_stream(locations)
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        self.inner().list(prefix)
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        self.inner().list_with_offset(prefix, offset)
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        let _permit = self.permit().await?;
-        self.inner.list_with_delimiter(prefix).await
+        let _permit = self.fetcher.permit().await?;
+        self.inner().list_with_delimiter(prefix).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
+        self.inner().copy_opts(from, to, options).await
     }
 }
 
@@ -153,19 +205,18 @@ fn split(range: &Range<u64>, above: u64) -> Vec<Range<u64>> {
 
 impl fmt::Debug for Ranged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ranged({:?})", self.inner)
+        write!(f, "Ranged({:?})", self.inner())
     }
 }
 
 impl fmt::Display for Ranged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.inner)
+        write!(f, "{}", self.inner())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures::StreamExt;
     use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
     use proptest::prelude::*;
@@ -212,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn a_range_past_the_end_is_an_error() {
         let (store, _, path) = ranged(50, 4).await;
-        let error = Error::from(store.get_ranges(&path, &[40..60]).await.unwrap_err());
+        let error = Error::from(store.get_ranges(&path, std::slice::from_ref(&(40..60))).await.unwrap_err());
         assert_eq!(error.code, ErrorCode::InvalidData, "{error}");
         assert!(error.message.contains("ends at byte 50"), "{error}");
     }
@@ -225,6 +276,21 @@ mod tests {
         let error = Error::from(parts.next().await.unwrap().unwrap_err());
         assert_eq!(error.code, ErrorCode::Unavailable);
         assert!(parts.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_fetch_goes_on_while_its_reader_is_not_polled() {
+        let (store, _, path) = ranged(1000, 1).await;
+        let whole = content(1000);
+        let paused_range = 0..10;
+        let mut paused = Box::pin(store.get_ranges(&path, std::slice::from_ref(&paused_range)));
+        assert!(futures::poll!(paused.as_mut()).is_pending());
+        // The one permit is taken, and these very bytes are under way, for a reader that is never polled again.
+        for range in [0..10_u64, 500..600] {
+            let parts = store.get_ranges(&path, std::slice::from_ref(&range)).await.unwrap();
+            assert_eq!(parts, [&whole[range.start as usize..range.end as usize]]);
+        }
+        assert_eq!(paused.await.unwrap(), [&whole[0..10]]);
     }
 
     proptest! {

@@ -87,3 +87,27 @@ async fn files_whose_statistics_rule_them_out_are_not_read() {
     assert_eq!((query.report.files_total(), query.report.files_chosen()), (10, 1));
     assert!(query.report.bytes_total() > query.report.bytes_chosen() && query.report.bytes_chosen() > 0);
 }
+
+#[tokio::test]
+async fn a_string_may_be_bytes_in_the_file() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("s", "string")], &[]).await;
+    for (file, column) in [("1", "s"), ("2", "S")] {
+        let bytes = arrow::array::BinaryArray::from_iter_values([b"caf\xc3\xa9", b"other"]);
+        let batch = arrow::array::RecordBatch::try_from_iter([(column, std::sync::Arc::new(bytes) as _)]).unwrap();
+        lake.put_parquet(&format!("t/{file}.parquet"), &batch).await;
+    }
+    assert_eq!(lake.rows("select s from t where s like 'caf_'").await.unwrap(), ["caf\u{e9}", "caf\u{e9}"]);
+    assert_eq!(lake.rows("select max(s), count(s) from t").await.unwrap(), ["other|4"]);
+}
+
+#[tokio::test]
+async fn a_table_that_is_named_twice_is_listed_once() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("id", "bigint")], &[]).await;
+    lake.put_parquet("t/1.parquet", &record_batch!(("id", Int64, [1, 2])).unwrap()).await;
+    let query = lake.query();
+    let rows = query.rows("select a.id from t a join t b on a.id = b.id + 1").await.unwrap();
+    assert_eq!(rows, ["2"]);
+    assert_eq!((query.requests().list, query.report.files_total()), (1, 1));
+}
