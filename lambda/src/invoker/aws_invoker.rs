@@ -31,12 +31,18 @@ impl AwsInvoker {
     /// Finds region and credentials as the settings and the environment say; calls nothing yet.
     ///
     /// # Errors
-    /// When the function has no name or no region is set anywhere.
+    /// When the function has no name, the endpoint is not a URL, or no region is set anywhere.
     pub async fn new(settings: LambdaSettings) -> Result<Self, Error> {
         if settings.function.is_empty() {
             return Err(
                 Error::new(ErrorCode::InvalidArgument, "no lambda function is named").with_hint("set lambda.function")
             );
+        }
+        if let Some(endpoint) =
+            settings.endpoint.as_deref().filter(|it| !it.starts_with("http://") && !it.starts_with("https://"))
+        {
+            return Err(Error::new(ErrorCode::InvalidArgument, format!("the lambda endpoint {endpoint} is not a URL"))
+                .with_hint("set lambda.endpoint to http://HOST:PORT, or leave it out to use AWS"));
         }
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(settings.connect_timeout)

@@ -48,7 +48,9 @@ pub(super) fn classify(error: &SdkError<Api>, target: &Target) -> InvokeError {
             if failure.is_timeout() && !detail.contains("connect timeout") {
                 return InvokeError::Timeout { detail: late(target), bill: None };
             }
-            InvokeError::Unavailable { detail: format!("{target} cannot be reached: {}", innermost(error)) }
+            let detail = format!("{target} cannot be reached: {}", innermost(error));
+            // Such as an endpoint that is no URL.
+            if failure.is_user() { permanent(detail) } else { unavailable(detail) }
         }
         SdkError::ResponseError(context) if context.raw().status().as_u16() == 429 => {
             InvokeError::Throttled { retry_after: None }

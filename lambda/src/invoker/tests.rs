@@ -124,6 +124,14 @@ async fn a_service_that_is_not_there_is_unavailable() {
 }
 
 #[tokio::test]
+async fn settings_that_cannot_work_are_refused() {
+    let nameless = LambdaSettings { function: String::new(), ..LambdaSettings::default() };
+    assert!(AwsInvoker::new(nameless).await.unwrap_err().hint.is_some());
+    let no_url = LambdaSettings { endpoint: Some("localhost:9000".to_owned()), ..LambdaSettings::default() };
+    assert!(AwsInvoker::new(no_url).await.unwrap_err().message.contains("localhost:9000"));
+}
+
+#[tokio::test]
 async fn waiting_ends_at_the_request_timeout() {
     let server = LambdaServer::start(server_settings()).await.unwrap();
     let hasty = invoker_for(&server, |settings| settings.request_timeout = Duration::from_millis(300)).await;

@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::failure::Failure;
-use super::function::Workers;
 use super::memory;
 use super::process::Process;
 use super::runtime_api::{Init, Job, Reply, RuntimeApi};
 use super::settings::LambdaServerSettings;
+use super::workers::Workers;
 
 /// Often enough to catch a process that allocates, seldom enough to cost nothing.
 const MEMORY_CHECK_INTERVAL: Duration = Duration::from_millis(20);

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::Utc;
-use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +17,7 @@ use super::logs::TAIL_BYTES;
 use super::name;
 use super::report::{Report, end_line, start_line};
 use super::settings::LambdaServerSettings;
+use super::workers::{WorkerProcess, Workers};
 
 #[derive(Debug)]
 pub(super) struct Function {
@@ -303,38 +303,5 @@ impl Invocation {
         }
         self.log.extend_from_slice(line.as_bytes());
         self.log.push(b'\n');
-    }
-}
-
-/// A worker process of the local Lambda.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct WorkerProcess {
-    pub pid: u32,
-    /// Whether it is starting for, or running, an invocation.
-    pub busy: bool,
-}
-
-/// The processes that are alive, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct Workers(Mutex<Vec<WorkerProcess>>);
-
-impl Workers {
-    pub(super) fn add(&self, pid: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(WorkerProcess { pid, busy: true });
-    }
-
-    pub(super) fn remove(&self, pid: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|worker| worker.pid != pid);
-    }
-
-    fn set_busy(&self, pid: u32, busy: bool) {
-        let mut workers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for worker in workers.iter_mut().filter(|worker| worker.pid == pid) {
-            worker.busy = busy;
-        }
-    }
-
-    fn snapshot(&self) -> Vec<WorkerProcess> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

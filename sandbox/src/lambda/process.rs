@@ -13,12 +13,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::function::Workers;
 use super::http_server;
 use super::logs::{LogPump, Logs};
 use super::runtime_api::RuntimeApi;
 use super::settings::LambdaServerSettings;
 use super::variables::variables;
+use super::workers::Workers;
 
 /// A running process. Dropping it kills the process.
 #[derive(Debug)]

@@ -8,11 +8,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use super::function::{Function, WorkerProcess};
+use super::function::Function;
 use super::http_server;
 use super::invocation_log::InvocationRecord;
 use super::invoke_api::InvokeApi;
 use super::settings::LambdaServerSettings;
+use super::workers::WorkerProcess;
 
 /// Why the local Lambda did not start.
 #[derive(Debug, thiserror::Error)]
