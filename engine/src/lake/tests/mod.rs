@@ -6,3 +6,4 @@ mod partitions;
 mod paths;
 mod reading;
 mod support;
+mod workers;

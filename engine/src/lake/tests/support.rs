@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::lake::{LakeCatalog, LakeContext, ScanReport};
+use crate::protocol::FilePin;
 use crate::storage::{
     ObjectStores, Pins, QueryStores, ReadAhead, RequestCounts, StorageSettings, StoreMeter, prepare_scans, query_caches,
 };
@@ -83,8 +84,16 @@ impl Lake {
 
     /// A session with stores, pins, meter and report of its own.
     pub(super) fn query(&self) -> Query {
-        let (meter, pins, report) =
-            (Arc::<StoreMeter>::default(), Arc::<Pins>::default(), Arc::<ScanReport>::default());
+        self.session(Arc::default())
+    }
+
+    /// The session of a worker, which knows a plan's pins and shares the caches.
+    pub(super) fn worker(&self, pins: Vec<FilePin>) -> Query {
+        self.session(Arc::new(Pins::new(pins).unwrap()))
+    }
+
+    fn session(&self, pins: Arc<Pins>) -> Query {
+        let (meter, report) = (Arc::<StoreMeter>::default(), Arc::<ScanReport>::default());
         let registry = QueryStores::with_pins(self.stores.clone(), meter.clone(), pins.clone());
         let runtime = RuntimeEnvBuilder::new().with_object_store_registry(registry).build().unwrap();
         let cache_manager = query_caches(&self.shared.cache_manager, pins.clone()).unwrap();
