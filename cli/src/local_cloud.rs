@@ -46,6 +46,7 @@ pub(crate) struct LocalCloud {
     lambda: LambdaServer,
     secret_key: String,
     dir: PathBuf,
+    concurrency: u16,
 }
 
 impl LocalCloud {
@@ -80,7 +81,7 @@ impl LocalCloud {
             ..LambdaServerSettings::default()
         };
         let lambda = LambdaServer::start(lambda).await.context("the local Lambda did not start")?;
-        Ok(Self { s3, lambda, secret_key, dir })
+        Ok(Self { s3, lambda, secret_key, dir, concurrency: size.concurrency })
     }
 
     pub(crate) fn s3_url(&self) -> String {
@@ -102,6 +103,9 @@ impl LocalCloud {
             // What is tried out here is small; with the usual limit it would not leave the coordinator.
             ("ARACHNE_COMPUTE__LOCAL_BYTES", "0".to_owned()),
             ("ARACHNE_COMPUTE__BYTES_PER_TASK", "8MiB".to_owned()),
+            // More would only be throttled.
+            ("ARACHNE_COMPUTE__MAX_WORKERS", self.concurrency.to_string()),
+            ("ARACHNE_COMPUTE__MAX_IN_FLIGHT", self.concurrency.to_string()),
         ];
         variables.extend(ours.map(|(name, value)| (name.to_owned(), value)));
         variables

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::exit::Exit;
 use crate::shutdown;
 use crate::sql::run::say;
-use crate::sql::{SettingsOptions, report};
+use crate::sql::{SettingsOptions, cannot_start};
 use crate::terminal::Colors;
 
 /// How long requests that are open may take when the server is asked to end.
@@ -40,10 +40,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<Exit> {
     };
     let service = match wiring::query_service(&settings).await {
         Ok(service) => service,
-        Err(error) => {
-            say(&report::error(&error, "", Colors::of_stderr()));
-            return Ok(Exit::Failed);
-        }
+        Err(error) => return Ok(cannot_start(&error)),
     };
     let address = options.address.unwrap_or(settings.http.address);
     let listener = http::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;

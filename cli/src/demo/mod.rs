@@ -12,7 +12,7 @@ mod queries;
 mod tables;
 mod walk;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
@@ -118,7 +118,7 @@ async fn walk_in_child(
     })
 }
 
-fn say_how_to_go_on(dir: &PathBuf) {
+fn say_how_to_go_on(dir: &Path) {
     let dir = dir.display();
     say(&format!("\nkept in {dir}. To go on with it:"));
     say(&format!("  arachne sandbox --dir {dir} --env-file {dir}/env &"));

@@ -81,13 +81,15 @@ fn offers(line: &str, before: &str, earlier: &[Piece], typed: &str, known: &Know
     {
         return qualified(&text(owner), line, known);
     }
+    if before.trim_start().starts_with('\\') {
+        return known.tables.iter().map(|table| (quote(&table.name), "table")).collect();
+    }
     let previous = earlier.iter().rfind(|piece| !piece.kind.is_blank()).map(|piece| text(piece).to_ascii_uppercase());
     let tables = || known.tables.iter().map(|table| (quote(&table.name), "table"));
     let databases = || known.databases.iter().map(|name| (quote(name), "database"));
     match previous.as_deref() {
         Some("FROM" | "JOIN" | "TABLE" | "DESCRIBE" | "DESC" | "INTO") => return tables().chain(databases()).collect(),
         Some("USE" | "DATABASE" | "SCHEMA") => return databases().collect(),
-        None if before.trim_start().starts_with('\\') => return tables().collect(),
         _ => {}
     }
     let lower = typed.chars().next().is_some_and(char::is_lowercase);

@@ -20,25 +20,19 @@ use tokio::runtime::Runtime;
 
 use crate::exit::Exit;
 use crate::sql::run::say;
-use crate::sql::session::Session;
-use crate::sql::{SqlOptions, report};
-use crate::terminal::Colors;
+use crate::sql::{SqlOptions, cannot_start, open_session};
 use prompt::SqlPrompt;
 use shell::{Next, Shell};
 
-pub(crate) fn run(
-    options: &SqlOptions,
-    settings: &Settings,
-    session: Session,
-    runtime: &Runtime,
-) -> anyhow::Result<Exit> {
+pub(crate) fn run(options: &SqlOptions, settings: &Settings, runtime: &Runtime) -> anyhow::Result<Exit> {
     let opened = runtime.block_on(wiring::query_service(settings));
     let service = match opened {
         Ok(service) => service,
-        Err(error) => {
-            say(&report::error(&error, "", Colors::of_stderr()));
-            return Ok(Exit::Failed);
-        }
+        Err(error) => return Ok(cannot_start(&error)),
+    };
+    let session = match runtime.block_on(open_session(options, &service)) {
+        Ok(session) => session,
+        Err(error) => return Ok(cannot_start(&error)),
     };
     let mut shell = Shell::new(service.clone(), session, options);
     runtime.block_on(shell.refresh_names());
@@ -53,14 +47,9 @@ fn read_and_run(editor: &mut Reedline, shell: &mut Shell, runtime: &Runtime) -> 
     loop {
         let prompt = SqlPrompt { database: shell.database().to_owned() };
         match editor.read_line(&prompt)? {
-            Signal::Success(text) => {
-                if runtime.block_on(shell.run(&text)) == Next::Quit {
-                    return Ok(Exit::Done);
-                }
-            }
+            Signal::Success(text) if runtime.block_on(shell.run(&text)) == Next::Quit => return Ok(Exit::Done),
             Signal::CtrlD => return Ok(Exit::Done),
-            // Ctrl-C clears the line; the others are not bound to anything.
-            Signal::CtrlC | Signal::HostCommand(_) | Signal::ExternalBreak(_) => {}
+            // A line that has run, or that Ctrl-C has cleared.
             _ => {}
         }
     }

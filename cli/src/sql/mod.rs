@@ -11,5 +11,5 @@ pub(crate) mod scan;
 pub(crate) mod script;
 pub(crate) mod session;
 
-pub(crate) use one_shot::run_sql;
+pub(crate) use one_shot::{cannot_start, open_session, run_sql};
 pub(crate) use options::{SettingsOptions, SqlOptions};

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Read as _};
 
 use arachne_engine::query::QueryService;
 use arachne_engine::sql::split;
+use arachne_engine::{Error, ErrorCode};
 use arachne_server::wiring;
 use tokio::runtime::Runtime;
 
@@ -23,9 +24,8 @@ pub(crate) fn run_sql(options: &SqlOptions, runtime: &Runtime) -> anyhow::Result
         Ok(settings) => settings,
         Err(error) => return Ok(bad_usage(&error.to_string())),
     };
-    let session = Session { database: options.database.to_ascii_lowercase(), settings: options.set.clone() };
     if options.command.is_none() && options.file.is_none() && std::io::stdin().is_terminal() {
-        return repl::run(options, &settings, session, runtime);
+        return repl::run(options, &settings, runtime);
     }
     let text = match text(options) {
         Ok(text) => text,
@@ -39,10 +39,11 @@ pub(crate) fn run_sql(options: &SqlOptions, runtime: &Runtime) -> anyhow::Result
     runtime.block_on(async {
         let service = match wiring::query_service(&settings).await {
             Ok(service) => service,
-            Err(error) => {
-                say(&report::error(&error, "", Colors::of_stderr()));
-                return Ok(Exit::Failed);
-            }
+            Err(error) => return Ok(cannot_start(&error)),
+        };
+        let session = match open_session(options, &service).await {
+            Ok(session) => session,
+            Err(error) => return Ok(cannot_start(&error)),
         };
         let exit = run_script(&service, session, &text, format, options).await;
         service.idle().await;
@@ -100,6 +101,21 @@ async fn run_script(
         }
     }
     Exit::Done
+}
+
+/// The session that the flags ask for.
+pub(crate) async fn open_session(options: &SqlOptions, service: &QueryService) -> Result<Session, Error> {
+    let mut session = Session::new(&options.database);
+    for (name, value) in &options.set {
+        session.set(name, value, service).await?;
+    }
+    Ok(session)
+}
+
+/// Settings that do not fit together are bad usage; a catalog that cannot be opened is a failure.
+pub(crate) fn cannot_start(error: &Error) -> Exit {
+    say(&report::error(error, "", Colors::of_stderr()));
+    if error.code == ErrorCode::InvalidArgument { Exit::BadUsage } else { Exit::Failed }
 }
 
 fn text(options: &SqlOptions) -> Result<String, String> {

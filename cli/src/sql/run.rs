@@ -4,10 +4,14 @@ use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
 use arachne_engine::Error;
-use arachne_engine::query::{QueryHandle, QueryRequest, QueryService, QueryStats, ResultStream};
+use arachne_engine::query::{QueryHandle, QueryProgress, QueryRequest, QueryService, QueryStats};
 use arachne_server::format::ResultEncoder;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
 use futures::StreamExt as _;
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::progress::ProgressLine;
 
@@ -77,65 +81,87 @@ impl Sink {
 }
 
 /// Runs one statement.
+///
+/// The query is pumped by a task of its own: an operator that does not yield for long (a join that multiplies) would
+/// otherwise keep this one from hearing Ctrl-C.
 pub(crate) async fn run(
     service: &QueryService,
     request: QueryRequest,
     sink: &mut Sink,
     mut line: ProgressLine,
 ) -> Outcome {
-    let mut handle = service.start(request);
-    let ended = tokio::select! {
+    let handle = service.start(request);
+    let (progress, canceller) = (handle.progress(), handle.canceller());
+    let (sender, mut parts) = mpsc::channel(1);
+    let mut pump = AbortOnDropHandle::new(tokio::spawn(pump(handle, sender)));
+    let shown = tokio::select! {
         biased;
         _ = tokio::signal::ctrl_c() => Err(Outcome::Interrupted),
-        ended = drive(&mut handle, sink, &mut line) => ended,
+        shown = show(&mut parts, &progress, sink, &mut line) => shown,
     };
     line.finish();
-    match ended {
-        Ok(()) => Outcome::Done(Box::new(handle.stats())),
-        Err(outcome) => {
-            cancel(&handle).await;
-            outcome
-        }
+    if let Err(outcome) = shown {
+        canceller.cancel();
+        drop(parts);
+        wait_a_little_for(&mut pump).await;
+        return outcome;
     }
+    let stats = match pump.await {
+        Ok(Ok(stats)) => stats,
+        Ok(Err(error)) => return Outcome::Failed(error),
+        Err(error) => return Outcome::Failed(Error::internal(format!("the query stopped: {error}"))),
+    };
+    if sink.has_columns
+        && let Err(outcome) = write(sink, &line, |encoder, out| encoder.end(out))
+    {
+        return outcome;
+    }
+    Outcome::Done(Box::new(stats))
 }
 
-async fn drive(handle: &mut QueryHandle, sink: &mut Sink, line: &mut ProgressLine) -> Result<(), Outcome> {
-    let progress = handle.progress();
+/// What the query gives, in this order.
+enum Part {
+    Schema(SchemaRef),
+    Batch(RecordBatch),
+}
+
+async fn pump(mut handle: QueryHandle, parts: mpsc::Sender<Part>) -> Result<QueryStats, Error> {
+    let mut stream = handle.results().await?;
+    let mut wanted = parts.send(Part::Schema(stream.schema())).await.is_ok();
+    while wanted && let Some(batch) = stream.next().await {
+        wanted = parts.send(Part::Batch(batch?)).await.is_ok();
+    }
+    Ok(handle.stats())
+}
+
+/// Writes what comes, until nothing more comes: the query has then ended, one way or the other.
+async fn show(
+    parts: &mut mpsc::Receiver<Part>,
+    progress: &watch::Receiver<QueryProgress>,
+    sink: &mut Sink,
+    line: &mut ProgressLine,
+) -> Result<(), Outcome> {
     let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
-    let mut stream: ResultStream = {
-        let results = handle.results();
-        tokio::pin!(results);
-        loop {
-            tokio::select! {
-                stream = &mut results => break stream.map_err(Outcome::Failed)?,
-                _ = tick.tick() => line.update(&progress.borrow()),
-            }
-        }
-    };
-    let schema = stream.schema();
-    sink.has_columns = !schema.fields().is_empty();
-    if sink.has_columns {
-        write(sink, line, |encoder, out| encoder.begin(&schema, out))?;
-    }
     loop {
-        tokio::select! {
-            batch = stream.next() => match batch {
-                Some(batch) => {
-                    let batch = batch.map_err(Outcome::Failed)?;
-                    if sink.has_columns {
-                        write(sink, line, |encoder, out| encoder.batch(&batch, out))?;
-                    }
+        let part = tokio::select! {
+            part = parts.recv() => part,
+            _ = tick.tick() => {
+                line.update(&progress.borrow());
+                continue;
+            }
+        };
+        match part {
+            None => return Ok(()),
+            Some(Part::Schema(schema)) => {
+                sink.has_columns = !schema.fields().is_empty();
+                if sink.has_columns {
+                    write(sink, line, |encoder, out| encoder.begin(&schema, out))?;
                 }
-                None => break,
-            },
-            _ = tick.tick() => line.update(&progress.borrow()),
+            }
+            Some(Part::Batch(_)) if !sink.has_columns => {}
+            Some(Part::Batch(batch)) => write(sink, line, |encoder, out| encoder.batch(&batch, out))?,
         }
     }
-    line.finish();
-    if sink.has_columns {
-        write(sink, line, |encoder, out| encoder.end(out))?;
-    }
-    Ok(())
 }
 
 fn write(
@@ -150,13 +176,10 @@ fn write(
     })
 }
 
-/// Tells the workers, and waits a little until they have heard; a second Ctrl-C does not wait.
-async fn cancel(handle: &QueryHandle) {
-    handle.cancel();
-    let mut progress = handle.progress();
-    let stopped = async { while progress.changed().await.is_ok() {} };
+/// The cancelled query tells its workers; a second Ctrl-C does not wait for that.
+async fn wait_a_little_for<T>(pump: &mut AbortOnDropHandle<T>) {
     tokio::select! {
-        () = stopped => {}
+        _ = pump => {}
         () = tokio::time::sleep(CANCEL_GRACE) => {}
         _ = tokio::signal::ctrl_c() => {}
     }

@@ -12,13 +12,23 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    pub(crate) fn new(database: &str) -> Self {
+        Self { database: database.to_ascii_lowercase(), settings: Vec::new() }
+    }
+
     pub(crate) fn request(&self, sql: &str) -> QueryRequest {
         QueryRequest { sql: sql.to_owned(), database: self.database.clone(), settings: self.settings.clone() }
     }
 
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.unset(name);
-        self.settings.push((name.to_owned(), value.to_owned()));
+    /// Changes a setting, after trying it on a query without tables: a wrong one is refused here and not by every query
+    /// after it.
+    pub(crate) async fn set(&mut self, name: &str, value: &str, service: &QueryService) -> Result<(), Error> {
+        let mut changed = self.clone();
+        changed.unset(name);
+        changed.settings.push((name.to_owned(), value.to_owned()));
+        service.start(changed.request("SELECT 1")).results().await?;
+        *self = changed;
+        Ok(())
     }
 
     pub(crate) fn unset(&mut self, name: &str) {
@@ -26,17 +36,16 @@ impl Session {
     }
 
     /// Carries out `SET` and `RESET`, which are between the user and this session; None for any other statement.
-    ///
-    /// A setting is tried on a query without tables, so that a wrong one is refused here and not by every query after it.
     pub(crate) async fn change(&mut self, sql: &str, service: &QueryService) -> Option<Result<(), Error>> {
-        let mut changed = self.clone();
         match parse_one(sql) {
-            Ok(Statement::Set { name, value }) => changed.set(&name, &value),
-            Ok(Statement::Reset { name }) => changed.unset(&name),
-            Ok(_) | Err(_) => return None,
+            Ok(Statement::Set { name, value }) => Some(self.set(&name, &value, service).await),
+            Ok(Statement::Reset { name }) => {
+                self.unset(&name);
+                Some(Ok(()))
+            }
+            // It is run, and what is wrong with it is said then.
+            Ok(_) | Err(_) => None,
         }
-        let tried = service.start(changed.request("SELECT 1")).results().await;
-        Some(tried.map(|_| *self = changed))
     }
 
     /// Keeps what a statement that succeeded means for those after it; says whether the names that completion offers may
@@ -67,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn use_set_and_reset_last() {
         let service = service();
-        let mut session = Session { database: "default".into(), settings: Vec::new() };
+        let mut session = Session::new("default");
         assert!(session.keep("use sales"));
         assert_eq!(session.database, "sales");
         for sql in
@@ -85,7 +94,7 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_setting_is_refused_and_not_kept() {
         let service = service();
-        let mut session = Session { database: "default".into(), settings: Vec::new() };
+        let mut session = Session::new("default");
         assert!(session.change("SET arachne.colour = 'red'", &service).await.unwrap().is_err());
         assert!(session.change("SET datafusion.no.such = 1", &service).await.unwrap().is_err());
         assert!(session.settings.is_empty());
