@@ -8,8 +8,6 @@ use arachne_tests::engine::{Engine, Width};
 use arachne_tests::meddling::ReplacedWhileRead;
 use arachne_tests::sandbox::{LAKE, Sandbox};
 use arachne_tests::tpch::{Dataset, Form};
-use object_store::ObjectStoreExt;
-use object_store::path::Path as Key;
 
 #[test]
 fn a_bucket_that_does_not_exist_is_named() {

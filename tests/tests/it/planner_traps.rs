@@ -166,12 +166,14 @@ fn joins_and_sets_of_every_kind_agree() {
 
 #[test]
 fn the_session_s_time_zone_reaches_the_workers() {
-    // Midnight in Greenwich is seven in the evening in New York, or eight in summer.
-    let sql = "SELECT DISTINCT date_part('hour', to_timestamp((k % 400) * 86400)) FROM other";
+    let sql = "SELECT max(CAST(to_timestamp(k) AS varchar)), arrow_typeof(max(to_timestamp(w))) FROM other";
     let zone = [("datafusion.execution.time_zone", "America/New_York")];
     let embedded = traps_embedded().run_with(sql, &zone).unwrap().answer;
-    let hours = embedded.rows.iter().map(|row| row[0].to_string()).collect::<std::collections::BTreeSet<_>>();
-    assert_eq!(hours, ["19", "20"].map(str::to_owned).into());
+    assert!(
+        embedded.rows[0]
+            .iter()
+            .all(|value| value.to_string().contains("-05:00") || value.to_string().contains("New_York"))
+    );
     for width in WIDTHS {
         assert_same(&embedded, &traps(width).run_with(sql, &zone).unwrap().answer, Any, &format!("{width:?}"));
     }
