@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::retry::Failure;
-use super::run::{RunConfig, RunState, TaskSpec};
 use super::scheduler::{Action, Event, Scheduler};
 use super::stage_stats::StageStats;
+use super::state::RunState;
+use super::task::{RunConfig, TaskSpec};
 use crate::error::{Error, Result};
 use crate::exchange::layout;
 use crate::invoker::{Bill, InvokeError};

@@ -5,8 +5,12 @@ mod retry;
 mod run;
 mod scheduler;
 mod stage_stats;
+mod state;
+mod task;
 
 pub use retry::{Failure, RetryPolicy};
-pub use run::{Run, RunConfig, RunObserver, RunProgress, TaskSpec};
+pub use run::{Run, RunObserver};
 pub use scheduler::{Action, Event, Scheduler, SchedulerLimits};
 pub use stage_stats::StageStats;
+pub use state::RunProgress;
+pub use task::{RunConfig, TaskSpec};

@@ -1,66 +1,16 @@
 //! One execution of one distributed plan: tasks go in, committed outputs come out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use object_store::ObjectStore;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::driver::Driver;
-use super::scheduler::SchedulerLimits;
 use super::stage_stats::StageStats;
+use super::state::{RunProgress, RunState};
+use super::task::{RunConfig, TaskSpec};
 use crate::error::{Error, ErrorCode, Result};
-use crate::invoker::WorkerInvoker;
-use crate::protocol::{ExchangeConfig, FilePin, OutputKind, ProducedTask, RunId, TaskKey};
-
-/// What a run needs besides its tasks.
-#[derive(Debug, Clone)]
-pub struct RunConfig {
-    pub query_id: String,
-    pub run: RunId,
-    pub invoker: Arc<dyn WorkerInvoker>,
-    pub exchange: Option<ExchangeConfig>,
-    /// The store of `exchange`, for requests too large for a payload.
-    pub exchange_store: Option<Arc<dyn ObjectStore>>,
-    pub limits: SchedulerLimits,
-    /// Session options that the workers need (`datafusion.*`, those that differ from the defaults).
-    pub options: Vec<(String, String)>,
-    /// Stages that the coordinator itself reads.
-    pub head_inputs: BTreeSet<u32>,
-    /// Output up to so many bytes comes back in the answer: for stages the coordinator reads, and for all others.
-    pub inline_limit_head: u64,
-    pub inline_limit_stage: u64,
-    pub task_timeout: Duration,
-    /// Of the backoff's jitter.
-    pub seed: u64,
-}
-
-/// One task of one stage, ready to be sent.
-#[derive(Debug)]
-pub struct TaskSpec {
-    pub task: TaskKey,
-    pub task_count: u32,
-    /// Stages whose output the fragment reads.
-    pub upstream: BTreeSet<u32>,
-    pub output: OutputKind,
-    /// zstd of the encoded physical plan.
-    pub plan: Bytes,
-    pub pins: Vec<FilePin>,
-}
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RunProgress {
-    pub stages: usize,
-    pub tasks: usize,
-    pub tasks_done: usize,
-    pub tasks_running: usize,
-    pub retried: usize,
-    pub bytes_scanned: u64,
-}
+use crate::protocol::{ProducedTask, TaskKey};
 
 /// A handle on a run; the last one to be dropped cancels it.
 #[derive(Debug, Clone)]
@@ -68,15 +18,6 @@ pub struct Run {
     submissions: mpsc::UnboundedSender<TaskSpec>,
     state: watch::Receiver<RunState>,
     _cancel_on_drop: Arc<DropGuard>,
-}
-
-/// What the driver tells everyone.
-#[derive(Debug, Default)]
-pub(super) struct RunState {
-    pub(super) committed: HashMap<TaskKey, Arc<ProducedTask>>,
-    pub(super) failed: Option<Error>,
-    pub(super) stages: BTreeMap<u32, StageStats>,
-    pub(super) running: usize,
 }
 
 impl Run {
@@ -140,19 +81,5 @@ impl RunObserver {
     /// In order of stage; attempts that failed are included.
     pub fn stages(&self) -> Vec<StageStats> {
         self.state.borrow().stages.values().cloned().collect()
-    }
-}
-
-impl RunState {
-    fn progress(&self) -> RunProgress {
-        let sum = |f: fn(&StageStats) -> u64| self.stages.values().map(f).sum::<u64>();
-        RunProgress {
-            stages: self.stages.len(),
-            tasks: sum(|s| u64::from(s.tasks)) as usize,
-            tasks_done: self.committed.len(),
-            tasks_running: self.running,
-            retried: sum(|s| u64::from(s.retried)) as usize,
-            bytes_scanned: sum(|s| s.requests.bytes_scanned),
-        }
     }
 }

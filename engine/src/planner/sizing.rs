@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
+use datafusion::physical_plan::{ExecutionPlan, StatisticsArgs, StatisticsContext};
+
+/// Compressed columnar files hold a row in so many bytes or more, as a rule.
+const BYTES_PER_ROW: u64 = 16;
 
 /// The width of a stage that reads files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +33,17 @@ impl Width {
     }
 }
 
-/// Whether a final aggregate surely has at most `limit` groups, from what statistics say of its input's rows and its keys' ranges.
+/// Whether a final aggregate has at most about `limit` groups, from the size of its tables, and from what statistics say of its
+/// input's rows and its keys' ranges. Where this errs, the coordinator merges more groups than it likes; the answer stays right.
 pub(crate) fn few_groups(aggregate: &AggregateExec, limit: usize) -> bool {
     if limit == 0 {
         return false;
     }
     let keys = aggregate.group_expr().expr();
     if keys.is_empty() {
+        return true;
+    }
+    if scanned_bytes(aggregate.input()) / BYTES_PER_ROW <= limit as u64 {
         return true;
     }
     let Ok(statistics) = StatisticsContext::new().compute(aggregate.input().as_ref(), &StatisticsArgs::new()) else {
@@ -48,6 +58,23 @@ pub(crate) fn few_groups(aggregate: &AggregateExec, limit: usize) -> bool {
     distinct
         .fold(Some(1u64), |product, values| product?.checked_mul(values?))
         .is_some_and(|groups| groups <= limit as u64)
+}
+
+/// Bytes on disk of the files below a node; `u64::MAX` when a leaf is something else.
+fn scanned_bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
+    if plan.children().is_empty() {
+        return file_scan(plan).map_or(u64::MAX, |scan| file_bytes(&scan.file_groups));
+    }
+    plan.children().into_iter().map(scanned_bytes).fold(0, u64::saturating_add)
+}
+
+/// The file scan that a leaf is.
+pub(crate) fn file_scan(leaf: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
+    leaf.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()
+}
+
+pub(crate) fn file_bytes(groups: &[FileGroup]) -> u64 {
+    groups.iter().flat_map(FileGroup::files).map(PartitionedFile::effective_size).sum()
 }
 
 /// An upper bound on the distinct values of a key, where one is known.

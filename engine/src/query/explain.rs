@@ -8,35 +8,35 @@ use datafusion::physical_plan::displayable;
 use futures::stream;
 use futures::{StreamExt, TryStreamExt};
 
-use super::execution::Execution;
 use super::handle::Rows;
-use super::planning::Place;
+use super::launch::launch;
+use super::placement::Place;
+use super::planning::plan;
 use super::session::QuerySession;
+use super::shared::QueryContext;
 use crate::coordinator::StageStats;
 use crate::error::Result;
 use crate::planner::distributed::stages_text;
 use crate::sql::Explain;
 
-impl Execution {
-    pub(super) async fn explain(&self, session: &QuerySession, explain: Explain) -> Result<Rows> {
-        let placed = self.plan(session, explain.statement).await?;
-        self.ledger().planned(&placed.reason);
-        let (place, text) = match &placed.place {
-            Place::Here(plan) => ("in the coordinator", displayable(plan.as_ref()).indent(explain.verbose).to_string()),
-            Place::OneWorker { plan, .. } => {
-                ("whole, on one worker", displayable(plan.as_ref()).indent(explain.verbose).to_string())
-            }
-            Place::Stages(plan) => ("in stages, on workers", stages_text(plan)),
-        };
-        let mut lines = vec![("runs", format!("{place}: {}", placed.reason)), ("plan", text)];
-        if explain.analyze {
-            let rows = self.execute(session, placed)?;
-            let count = rows.batches.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
-            lines.push(("rows", count.to_string()));
-            lines.push(("stages", stage_table(&self.ledger().stages())));
+pub(super) async fn explain(query: &QueryContext, session: &QuerySession, explain: Explain) -> Result<Rows> {
+    let placed = plan(query, session, explain.statement).await?;
+    query.ledger.planned(&placed.reason);
+    let (place, text) = match &placed.place {
+        Place::Here(plan) => ("in the coordinator", displayable(plan.as_ref()).indent(explain.verbose).to_string()),
+        Place::OneWorker { plan, .. } => {
+            ("whole, on one worker", displayable(plan.as_ref()).indent(explain.verbose).to_string())
         }
-        text_rows(&lines)
+        Place::Stages(plan) => ("in stages, on workers", stages_text(plan)),
+    };
+    let mut lines = vec![("runs", format!("{place}: {}", placed.reason)), ("plan", text)];
+    if explain.analyze {
+        let rows = launch(query, session, placed)?;
+        let count = rows.batches.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
+        lines.push(("rows", count.to_string()));
+        lines.push(("stages", stage_table(&query.ledger.stages())));
     }
+    text_rows(&lines)
 }
 
 fn stage_table(stages: &[StageStats]) -> String {

@@ -10,7 +10,7 @@ use datafusion::execution::object_store::ObjectStoreRegistry;
 use futures::TryStreamExt;
 
 use super::ledger::Ledger;
-use super::service::Shared;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::lake::Location;
 use crate::sql::ddl::PartitionFolders;

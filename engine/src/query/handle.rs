@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::progress::QueryProgress;
-use super::service::QueryId;
+use super::request::QueryId;
 use super::stats::QueryStats;
 use crate::error::{Error, Result};
 

@@ -1,7 +1,8 @@
 //! What is known of a query while it runs, and its bill when it has ended.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -9,12 +10,15 @@ use tracing::{info, warn};
 use super::cost::Cost;
 use super::prices::PriceBook;
 use super::progress::{QueryProgress, QueryState};
-use super::service::QueryId;
+use super::request::QueryId;
 use super::stats::QueryStats;
 use crate::coordinator::{RunObserver, RunProgress, StageStats};
 use crate::error::{Error, ErrorCode};
 use crate::lake::ScanReport;
 use crate::storage::StoreMeter;
+
+/// How often progress is brought up to date with the workers.
+const REFRESH: Duration = Duration::from_millis(100);
 
 /// Shared by everything that works on one query.
 pub(super) struct Ledger {
@@ -70,8 +74,15 @@ impl Ledger {
         self.progress.send_modify(|progress| progress.rows += rows as u64);
     }
 
-    /// Brings progress up to date with the workers.
-    pub(super) fn refresh(&self) {
+    /// Keeps progress up to date for as long as it is polled.
+    pub(super) async fn keep_refreshing(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(REFRESH).await;
+            self.refresh();
+        }
+    }
+
+    fn refresh(&self) {
         let runs: Vec<RunProgress> = locked(&self.runs).iter().map(RunObserver::progress).collect();
         let here = self.meter.snapshot().bytes_scanned;
         self.progress.send_if_modified(|progress| {

@@ -11,8 +11,8 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
-use super::service::Shared;
 use super::settings::EngineSettings;
+use super::shared::Shared;
 use crate::coordinator::{Run, RunConfig, SchedulerLimits};
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Source, layout};

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
-use super::ledger::Ledger;
-use super::service::{QueryRequest, Shared};
 use super::settings::EngineSettings;
+use super::shared::QueryContext;
 use crate::error::Result;
 use crate::lake::{LakeCatalog, LakeContext};
 use crate::planner::distributed::CutSettings;
@@ -21,7 +20,8 @@ pub(super) struct QuerySession {
 
 impl QuerySession {
     /// Settings of the request that begin with `datafusion.` go to DataFusion, all others are the engine's.
-    pub(super) fn try_new(shared: &Shared, request: &QueryRequest, ledger: &Ledger) -> Result<Self> {
+    pub(super) fn try_new(query: &QueryContext) -> Result<Self> {
+        let QueryContext { shared, request, ledger, .. } = query;
         let mut settings = shared.settings.clone();
         let mut options = Vec::new();
         for (name, value) in &request.settings {

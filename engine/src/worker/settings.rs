@@ -43,6 +43,7 @@ impl WorkerSettings {
         Self {
             memory_bytes: (memory_mb as f64 * QUERY_SHARE_OF_MEMORY) as usize * 1024 * 1024,
             spill_bytes: spill_mb.unwrap_or(480) * 1024 * 1024,
+            read_ahead: ReadAhead { buffer_bytes: memory_mb as u64 * 1024 * 1024 / 4, ..ReadAhead::default() },
             ..Self::default()
         }
     }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
@@ -27,7 +25,7 @@ use super::repair::repair;
 use super::single_partition_guard::SinglePartitionGuard;
 use crate::coordinator::{Run, TaskSpec};
 use crate::exchange::Source;
-use crate::planner::sizing::{Width, few_groups};
+use crate::planner::sizing::{Width, few_groups, file_bytes, file_scan};
 use crate::protocol::{OutputKind, TaskKey};
 use crate::storage::pins_of;
 
@@ -164,9 +162,8 @@ impl DesiredTaskCountHandler for StageWidth {
         if let Some(aggregate) = event.plan.downcast_ref::<AggregateExec>() {
             return self.aggregate(aggregate).map(Ok);
         }
-        let leaf = event.plan.downcast_ref::<DataSourceExec>()?;
-        let scan = leaf.data_source().downcast_ref::<FileScanConfig>()?;
-        let bytes = scan.file_groups.iter().flat_map(|group| group.files()).map(|file| file.effective_size()).sum();
+        let scan = file_scan(event.plan)?;
+        let bytes = file_bytes(&scan.file_groups);
         let tasks = self.0.width.tasks_for(bytes).min(self.0.max_tasks);
         Some(Ok(DesiredTaskCountEventResponse::desired(tasks.max(1))))
     }

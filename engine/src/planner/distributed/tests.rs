@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::datasource::file_format::csv::CsvFormat;
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::{SessionState, SessionStateBuilder};
@@ -93,12 +92,11 @@ async fn compressed_and_multiline_text_is_never_torn() {
     for table in ["gzipped", "quoted"] {
         let sql = format!("SELECT count(*), sum(n), max(t) FROM {table}");
         assert_eq!(lake.distributed(&sql, 2, ALL).await.unwrap(), lake.alone(&sql).await, "{table}");
-        let without = lake.distributed(&sql, 2, Remedies { leaf_splits: false, own_text: false, ..ALL }).await;
-        assert!(
-            without.is_err() || without.unwrap() != lake.alone(&sql).await,
-            "{table}: the remedies are no longer needed"
-        );
     }
+    // DataFusion is built without compression of its own, so only quoted line feeds can show what its source would do.
+    let sql = "SELECT count(*), sum(n), max(t) FROM quoted";
+    let without = lake.distributed(sql, 2, Remedies { leaf_splits: false, own_text: false, ..ALL }).await;
+    assert!(without.is_err() || without.unwrap() != lake.alone(sql).await, "the remedies are no longer needed");
 }
 
 #[tokio::test]
@@ -112,7 +110,7 @@ async fn tables_smaller_than_the_stage_and_ordered_scans_can_be_dealt_out() {
 #[tokio::test]
 async fn workers_run_with_the_options_of_the_session() {
     let lake = Lake::new().await;
-    let sql = "SELECT min(date_part('hour', to_timestamp_seconds(v))), count(*) FROM tiny";
+    let sql = "SELECT min(date_part('hour', to_timestamp(v))), count(*) FROM tiny";
     let with = lake.distributed(sql, 2, ALL).await.unwrap();
     assert_eq!(with, lake.alone(sql).await);
     // Unoptimised builds of DataFusion assert where optimised ones answer in another time zone.
@@ -222,8 +220,6 @@ impl Lake {
         }
         self.parquet(&ctx, "ordered", true).await;
         if !own_text {
-            let gzip = CsvFormat::default().with_has_header(true).with_file_compression_type(FileCompressionType::GZIP);
-            self.table(&ctx, "gzipped", ListingOptions::new(Arc::new(gzip)).with_file_extension("")).await;
             let multiline = CsvFormat::default().with_has_header(true).with_newlines_in_values(true);
             self.table(&ctx, "quoted", ListingOptions::new(Arc::new(multiline)).with_file_extension("")).await;
             return ctx;
