@@ -21,7 +21,6 @@ use url::Url;
 pub(crate) const BUCKET: &str = "bench";
 const FUNCTION: &str = "arachne-worker";
 
-#[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) s3: S3Server,
     pub(crate) lambda: LambdaServer,
@@ -93,6 +92,7 @@ impl Stage {
             invoker,
             settings: EngineSettings::default(),
             prices: PriceBook::built_in()?,
+            clock: || 0,
         };
         Ok(QueryService::try_new(parts)?)
     }

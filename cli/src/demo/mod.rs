@@ -93,6 +93,8 @@ async fn walk_in_child(
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
     command.args(["demo", "--walk-only", "--scale", &scale.text]).stdin(Stdio::null()).kill_on_drop(true);
+    #[cfg(unix)]
+    command.arg0(program_name());
     for (name, _) in std::env::vars_os() {
         // Settings and credentials of the user's own are not meant for the sandbox.
         let name_text = name.to_string_lossy();
@@ -118,10 +120,15 @@ async fn walk_in_child(
     })
 }
 
+/// How the user called this program, so that the commands it suggests can be pasted.
+fn program_name() -> String {
+    std::env::args().next().unwrap_or_else(|| "arachne".to_owned())
+}
+
 fn say_how_to_go_on(dir: &Path) {
-    let dir = dir.display();
+    let (dir, arachne) = (dir.display(), program_name());
     say(&format!("\nkept in {dir}. To go on with it:"));
-    say(&format!("  arachne sandbox --dir {dir} --env-file {dir}/env &"));
+    say(&format!("  {arachne} sandbox --dir {dir} --env-file {dir}/env &"));
     say(&format!("  source {dir}/env"));
-    say("  arachne sql --compute lambda --database tpch");
+    say(&format!("  {arachne} sql --compute lambda --database tpch"));
 }

@@ -10,13 +10,13 @@ use arachne_server::settings::{Override, Sources};
 use arachne_server::wiring;
 use indicatif::HumanBytes;
 
-use super::Scale;
 use super::answers::{Rows, known};
 use super::compare::difference;
 use super::data;
 use super::print::{Steps, out, stages};
 use super::queries::{ON_CSV, ON_PARQUET, TpchQuery};
 use super::tables::{self, CSV_DATABASE, PARQUET_DATABASE};
+use super::{Scale, program_name};
 use crate::exit::Exit;
 use crate::format::{RowsEncoder, TableEncoder, TableShape};
 use crate::sql::progress::ProgressLine;
@@ -201,14 +201,16 @@ impl Walk<'_> {
             HumanBytes(*bytes_scanned)
         ));
         out(&format!("  on AWS this would have cost ${dollars:.6} in all (Athena: ${athena:.6})"));
+        let arachne = program_name();
         out("\nWhat to try next:");
-        out("  arachne demo --keep                      keeps this data and says how to query it");
-        out(
-            "  arachne sandbox --env-file sandbox.env   a local S3 and Lambda for your own files; then, in another shell:",
-        );
+        out(&format!("  {arachne} demo --keep    keeps this data and says how to query it"));
+        out(&format!(
+            "  {arachne} sql -c \"SELECT count(*) FROM '/path/to/files/*.parquet'\"    reads your own files, in one process"
+        ));
+        out("  a local S3 and Lambda for your own files:");
+        out(&format!("    {arachne} sandbox --env-file sandbox.env &"));
         out("    source sandbox.env && aws s3 cp FILE.parquet s3://lake/mine/");
-        out("    arachne sql --compute lambda -c \"SELECT * FROM 's3://lake/mine/' LIMIT 10\"");
-        out("  arachne sql -c \"SELECT count(*) FROM '/path/to/files/*.parquet'\"");
+        out(&format!("    {arachne} sql --compute lambda -c \"SELECT * FROM 's3://lake/mine/' LIMIT 10\""));
         if wrong.is_empty() { Exit::Done } else { Exit::Failed }
     }
 }

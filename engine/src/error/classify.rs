@@ -15,7 +15,9 @@ pub(super) fn datafusion(error: &DataFusionError) -> Error {
         return known;
     }
     let code = match error.find_root() {
-        DataFusionError::SQL(..) | DataFusionError::Plan(_) => ErrorCode::Syntax,
+        #[cfg(feature = "coordinator")]
+        DataFusionError::SQL(..) => ErrorCode::Syntax,
+        DataFusionError::Plan(_) => ErrorCode::Syntax,
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
             SchemaError::FieldNotFound { .. } => ErrorCode::NotFound,
             _ => ErrorCode::Syntax,
@@ -109,8 +111,9 @@ pub(super) fn object_store(error: &object_store::Error) -> Error {
                 .with_hint("run the query again; it will read the new version")
         }
         E::AlreadyExists { path, .. } => Error::new(ErrorCode::AlreadyExists, format!("{path} exists already")),
-        E::PermissionDenied { path, .. } => Error::new(ErrorCode::PermissionDenied, format!("access denied to {path}"))
-            .with_hint(DENIED_HINT),
+        E::PermissionDenied { path, .. } => {
+            Error::new(ErrorCode::PermissionDenied, format!("access denied to {path}")).with_hint(DENIED_HINT)
+        }
         E::Unauthenticated { path, .. } => {
             Error::new(ErrorCode::PermissionDenied, format!("S3 did not accept the credentials for {path}"))
         }

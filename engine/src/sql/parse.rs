@@ -3,6 +3,7 @@
 use arachne_catalog::ddl;
 use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as Parsed};
 use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::dialect::AthenaDialect;
@@ -179,7 +180,7 @@ impl<'a> Tokens<'a> {
     /// What is left, as a query.
     fn query(self) -> Result<Parsed> {
         let end = self.end();
-        let rest = self.tokens[self.next..].to_vec();
+        let rest = without_table_statement(self.tokens[self.next..].to_vec());
         let failed = |error| self.at_the_word_found(from_parser(error, end, self.piece.text));
         let mut parser: DFParser<'_> =
             DFParserBuilder::new(rest).with_dialect(&AthenaDialect).build().map_err(failed)?;
@@ -253,6 +254,19 @@ impl<'a> Tokens<'a> {
             line => Position { line: start.line + line - 1, column: end.column },
         }
     }
+}
+
+/// `TABLE t` is `SELECT * FROM t`, which the parser knows inside of queries only.
+fn without_table_statement(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let Some(first) = tokens.first() else { return tokens };
+    let is_table =
+        matches!(&first.token, Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::TABLE);
+    if is_table {
+        let span = first.span;
+        let select = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+        tokens.splice(..1, select.map(|token| TokenWithSpan::new(token, span)));
+    }
+    tokens
 }
 
 fn is_blank(token: &Token) -> bool {

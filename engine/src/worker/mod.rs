@@ -8,5 +8,6 @@ mod settings;
 
 pub use in_process::InProcessInvoker;
 pub use run_task::Worker;
+#[cfg(feature = "coordinator")]
 pub(crate) use run_task::disk_manager;
 pub use settings::WorkerSettings;

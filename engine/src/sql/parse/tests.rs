@@ -32,13 +32,13 @@ fn trinos_queries() {
         "SELECT ARRAY[1, 2], a || b, EXTRACT(YEAR FROM d) FROM t WHERE s LIKE 'a\\_%' ESCAPE '\\'",
         "VALUES (1, 'a'), (2, 'b')",
         "(SELECT 1)",
-        "TABLE t",
         "SELECT a FROM t FETCH FIRST 5 ROWS ONLY",
     ] {
         let printed = query(sql);
         assert_eq!(query(&printed), printed, "{sql}");
     }
     assert_eq!(query("SELECT a FROM t OFFSET 2 LIMIT 3"), "SELECT a FROM t LIMIT 3 OFFSET 2");
+    assert_eq!(query("TABLE t ORDER BY a"), "SELECT * FROM t ORDER BY a");
     assert_eq!(query("-- note\nSELECT 1 /* two */;"), "SELECT 1");
 }
 
