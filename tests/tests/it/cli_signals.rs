@@ -10,7 +10,7 @@ use arachne_tests::cli::Cli;
 fn an_interrupt_ends_a_query_and_says_so_to_the_shell() {
     let cli = Cli::new();
     // Far more than anybody waits for.
-    let sql = "SELECT count(*) FROM generate_series(1, 10000000) a CROSS JOIN generate_series(1, 10000000) b WHERE a.value + b.value = 7";
+    let sql = "SELECT count(*) FROM generate_series(1, 100000000000) a WHERE a.value % 7 = 1";
     let mut process = cli
         .command(&["sql", "-c", sql])
         .stdin(Stdio::null())
@@ -27,5 +27,6 @@ fn an_interrupt_ends_a_query_and_says_so_to_the_shell() {
     assert!(asked.elapsed() < Duration::from_secs(60), "it took its time: {:?}", asked.elapsed());
     let mut stdout = String::new();
     process.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-    assert_eq!((status.code(), stdout.as_str()), (Some(130), ""));
+    assert_eq!(status.code(), Some(130));
+    assert!(stdout.lines().count() <= 1, "a header at most, and no count: {stdout}");
 }
