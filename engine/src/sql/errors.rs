@@ -130,6 +130,9 @@ fn plan_error(message: &str, diagnostic: Option<&Diagnostic>, sql: &str, known_t
             None => error,
         };
     }
+    if let Some(call) = between(message, "No function matches the given name and argument types '", "'") {
+        return no_such_signature(call, message, sql);
+    }
     let Some(diagnostic) = diagnostic else {
         return Error::new(ErrorCode::Syntax, lower_first(message));
     };
@@ -138,6 +141,20 @@ fn plan_error(message: &str, diagnostic: Option<&Diagnostic>, sql: &str, known_t
     let advice: Vec<String> =
         helps.chain(diagnostic.notes.iter().map(|note| &note.message)).map(|text| lower_first(text)).collect();
     if advice.is_empty() { error } else { error.with_hint(advice.join("; ")) }
+}
+
+/// `call` is the function with the types that it was given: `sum(Utf8)`.
+fn no_such_signature(call: &str, message: &str, sql: &str) -> Error {
+    let name = call.split('(').next().unwrap_or(call);
+    let error = at_name(Error::new(ErrorCode::Syntax, format!("there is no function {call}")), sql, name);
+    let candidates: Vec<&str> = message
+        .split_once("Candidate functions:")
+        .map(|(_, list)| list.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
+        .unwrap_or_default();
+    if candidates.is_empty() {
+        return error.with_hint("cast the arguments to other types: CAST(x AS double)");
+    }
+    error.with_hint(format!("cast the arguments, as in CAST(x AS double); there are {}", candidates.join(", ")))
 }
 
 fn no_table(name: &str, sql: &str, known_tables: &[String]) -> Error {

@@ -73,6 +73,10 @@ async fn wrong_statements() {
     let found = error("SELECT l_tax, sum(l_partkey) FROM lineitem").await;
     assert_eq!((found.code, found.position), (ErrorCode::Syntax, Some(Position { line: 1, column: 8 })));
     assert!(found.message.contains("GROUP BY"), "{}", found.message);
+    let found = error("SELECT sum('a') FROM lineitem").await;
+    assert_eq!((found.code, found.message.as_str()), (ErrorCode::Syntax, "there is no function sum(Utf8)"));
+    assert_eq!(found.position, Some(Position { line: 1, column: 8 }));
+    assert!(found.hint.unwrap().contains("sum(Float64)"));
     let found = error("SELECT l_tax FROM lineitem UNION SELECT 1, 2").await;
     assert_eq!(found.code, ErrorCode::Syntax);
     let found = error("SELECT l_tax + 'x' FROM lineitem WHERE l_tax AND 1").await;
