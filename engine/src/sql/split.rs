@@ -21,7 +21,7 @@ pub fn split(script: &str) -> Vec<Piece<'_>> {
     let mut scanner = Scanner { text: script, at: 0 };
     loop {
         let start = scanner.at;
-        let has_words = scanner.to_semicolon();
+        let has_words = scanner.skip_to_semicolon();
         let raw = &script[start..scanner.at];
         let text = raw.trim();
         if has_words {
@@ -53,7 +53,7 @@ struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// Stops before the semicolon or at the end; says whether there was anything but blanks.
-    fn to_semicolon(&mut self) -> bool {
+    fn skip_to_semicolon(&mut self) -> bool {
         let hive = is_hive(&first_word(self.rest()));
         let mut has_words = false;
         loop {
