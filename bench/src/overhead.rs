@@ -76,7 +76,11 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let mut contenders = vec![Contender::new("embedded", stage.embedded()?, Vec::new())];
     let lambda = stage.lambda().await?;
     for tasks in &options.tasks {
-        contenders.push(Contender::new(&format!("lambda, {tasks} tasks"), lambda.clone(), over_lambda(*tasks)));
+        contenders.push(Contender::new(
+            &format!("lambda, {tasks} {}", if *tasks == 1 { "task" } else { "tasks" }),
+            lambda.clone(),
+            over_lambda(*tasks),
+        ));
     }
     let ddl = format!(
         "CREATE EXTERNAL TABLE lineitem ({}) STORED AS PARQUET LOCATION 's3://{BUCKET}/lineitem/'",
