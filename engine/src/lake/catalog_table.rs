@@ -7,7 +7,6 @@ use arachne_catalog::{Table, TableType, hive_type};
 use arrow::datatypes::{FieldRef, Schema};
 
 use super::LakeContext;
-use super::context::from_catalog;
 use super::location::Location;
 use super::partition_folders::PartitionFolder;
 use super::partition_values::parse_value;
@@ -57,7 +56,7 @@ fn format_of(name: &str, table: &Table) -> Result<TableFormat> {
 
 async fn source_of(context: &LakeContext, table: &Table, keys: &[FieldRef]) -> Result<FileSourceOf> {
     if !keys.is_empty() {
-        let registered = context.catalog().partitions(&table.database, &table.name).await.map_err(from_catalog)?;
+        let registered = context.catalog().partitions(&table.database, &table.name).await.map_err(Error::from)?;
         if !registered.is_empty() {
             return Ok(FileSourceOf::CatalogPartitions(Box::new(CatalogPartitions { table: table.clone() })));
         }
@@ -70,7 +69,7 @@ async fn source_of(context: &LakeContext, table: &Table, keys: &[FieldRef]) -> R
 }
 
 fn in_table(name: &str, error: arachne_catalog::CatalogError) -> Error {
-    let error = from_catalog(error);
+    let error = Error::from(error);
     Error { message: format!("table {name}: {}", error.message), ..error }
 }
 
@@ -89,7 +88,7 @@ impl CatalogPartitions {
         keys: &[FieldRef],
     ) -> Result<Vec<(StoreUrl, PartitionFolder)>> {
         let table = &self.table;
-        let partitions = context.catalog().partitions(&table.database, &table.name).await.map_err(from_catalog)?;
+        let partitions = context.catalog().partitions(&table.database, &table.name).await.map_err(Error::from)?;
         let folders = partitions.into_iter().map(|partition| {
             let shown = || format!("partition ({}) of {}.{}", partition.values.join(", "), table.database, table.name);
             if partition.values.len() != keys.len() {

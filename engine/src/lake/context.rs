@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use arachne_catalog::{Catalog, CatalogError, CatalogErrorKind};
+use arachne_catalog::Catalog;
 use datafusion::config::{ConfigOptions, TableParquetOptions};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use object_store::path::Path;
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::listing::{Children, Listings};
 use super::{LakeTable, ScanReport};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::storage::{Pins, StoreUrl};
 
 /// One per query: the catalog, the query's own stores and caches, and where its pins and counts go.
@@ -107,18 +107,4 @@ impl fmt::Debug for LakeContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LakeContext").field("catalog", &self.catalog).finish_non_exhaustive()
     }
-}
-
-/// A catalog's error in the engine's words.
-pub(super) fn from_catalog(error: CatalogError) -> Error {
-    let code = match error.kind {
-        CatalogErrorKind::NotFound => ErrorCode::NotFound,
-        CatalogErrorKind::AlreadyExists => ErrorCode::AlreadyExists,
-        CatalogErrorKind::NotEmpty | CatalogErrorKind::Invalid => ErrorCode::InvalidArgument,
-        CatalogErrorKind::NotSupported => ErrorCode::NotSupported,
-        CatalogErrorKind::Unavailable => ErrorCode::Unavailable,
-        #[expect(unreachable_patterns, reason = "the catalog may grow kinds")]
-        _ => ErrorCode::Internal,
-    };
-    Error::new(code, error.message)
 }

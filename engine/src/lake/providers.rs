@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::error::Result;
 
-use super::context::from_catalog;
 use super::{LakeContext, LakeTable, is_path};
+use crate::error::Error;
 
 /// Every database of the catalog as a schema. Whether one exists is known when a table of it is asked for.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl SchemaProvider for LakeSchema {
         match context.catalog().table(&self.database, name).await {
             Ok(table) => Ok(Some(Arc::new(LakeTable::from_catalog(context, table).await?))),
             Err(error) if error.kind == CatalogErrorKind::NotFound => Ok(None),
-            Err(error) => Err(from_catalog(error).into()),
+            Err(error) => Err(Error::from(error).into()),
         }
     }
 

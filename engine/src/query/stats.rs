@@ -46,7 +46,8 @@ impl fmt::Display for QueryStats {
             }
         }
         write!(f, " | scanned {}", bytes(self.requests.bytes_scanned))?;
-        if self.bytes_total > 0 {
+        // Small text files are read twice, once to find their columns: then the share would confuse.
+        if self.bytes_total >= self.requests.bytes_scanned && self.bytes_total > 0 {
             write!(f, " of {}", bytes(self.bytes_total))?;
         }
         write!(f, " | {} GET", self.requests.get + self.requests.head)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -110,7 +111,7 @@ async fn tables_smaller_than_the_stage_and_ordered_scans_can_be_dealt_out() {
 #[tokio::test]
 async fn workers_run_with_the_options_of_the_session() {
     let lake = Lake::new().await;
-    let sql = "SELECT min(date_part('hour', to_timestamp(v))), count(*) FROM tiny";
+    let sql = "SELECT min(date_part('hour', to_timestamp(v))), count(*) FROM facts";
     let with = lake.distributed(sql, 2, ALL).await.unwrap();
     assert_eq!(with, lake.alone(sql).await);
     // Unoptimised builds of DataFusion assert where optimised ones answer in another time zone.
@@ -221,7 +222,11 @@ impl Lake {
         self.parquet(&ctx, "ordered", true).await;
         if !own_text {
             let multiline = CsvFormat::default().with_has_header(true).with_newlines_in_values(true);
-            self.table(&ctx, "quoted", ListingOptions::new(Arc::new(multiline)).with_file_extension("")).await;
+            let options = ListingOptions::new(Arc::new(multiline)).with_file_extension("");
+            let columns = [Field::new("n", DataType::Int64, true), Field::new("t", DataType::Utf8, true)];
+            let config = ListingTableConfig::new(self.url("quoted")).with_listing_options(options);
+            let config = config.with_schema(Arc::new(Schema::new(columns.to_vec())));
+            ctx.register_table("quoted", Arc::new(ListingTable::try_new(config).unwrap())).unwrap();
             return ctx;
         }
         let text = TextOptions { header_lines: 1, ..TextOptions::for_path("a.csv") };
@@ -243,9 +248,12 @@ impl Lake {
         self.table(ctx, name, ListingOptions::new(Arc::new(TextFormat::new(options))).with_file_extension("")).await;
     }
 
+    fn url(&self, name: &str) -> ListingTableUrl {
+        ListingTableUrl::parse(format!("{}/", self.dir.path().join(name).display())).unwrap()
+    }
+
     async fn table(&self, ctx: &SessionContext, name: &str, options: ListingOptions) {
-        let url = ListingTableUrl::parse(format!("{}/", self.dir.path().join(name).display())).unwrap();
-        let config = ListingTableConfig::new(url).with_listing_options(options);
+        let config = ListingTableConfig::new(self.url(name)).with_listing_options(options);
         let config = config.infer_schema(&ctx.state()).await.unwrap();
         ctx.register_table(name, Arc::new(ListingTable::try_new(config).unwrap())).unwrap();
     }
