@@ -7,6 +7,7 @@ mod doctor;
 mod exit;
 mod format;
 mod local_cloud;
+mod queries;
 mod repl;
 mod sandbox;
 mod serve;
@@ -18,7 +19,7 @@ mod worker;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tokio::runtime::Runtime;
+use tokio::runtime::{self, Handle, Runtime};
 use tracing_subscriber::EnvFilter;
 
 use exit::Exit;
@@ -64,12 +65,7 @@ enum Command {
 fn main() -> ExitCode {
     // Exits by itself, with status 2, when the arguments are wrong.
     let cli = Cli::parse();
-    let ended = Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
-        let exit = dispatch(cli.command, &runtime);
-        // A thread that is blocked on a terminal or a pipe must not hold up the end.
-        runtime.shutdown_background();
-        exit
-    });
+    let ended = run(cli.command);
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -79,17 +75,28 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command, runtime: &Runtime) -> anyhow::Result<Exit> {
+fn run(command: Command) -> anyhow::Result<Exit> {
     if !matches!(command, Command::Worker) {
         log_to_stderr();
     }
+    let threads = Runtime::new()?;
+    let front = runtime::Builder::new_current_thread().enable_all().build()?;
+    let exit = dispatch(command, &front, threads.handle());
+    // A thread that computes, or is blocked on a terminal or a pipe, must not hold up the end.
+    front.shutdown_background();
+    threads.shutdown_background();
+    exit
+}
+
+/// `front` is for what faces the user, `threads` are for queries and servers.
+fn dispatch(command: Command, front: &Runtime, threads: &Handle) -> anyhow::Result<Exit> {
     match command {
-        Command::Sql(options) => sql::run_sql(&options, runtime),
-        Command::Demo(options) => runtime.block_on(demo::run(options)),
-        Command::Sandbox(options) => runtime.block_on(sandbox::run(options)),
-        Command::Serve(options) => runtime.block_on(serve::run(options)),
-        Command::Doctor(options) => runtime.block_on(doctor::run(options)),
-        Command::Worker => runtime.block_on(worker::run()),
+        Command::Sql(options) => sql::run_sql(&options, front, threads),
+        Command::Demo(options) => demo::run(&options, front, threads),
+        Command::Sandbox(options) => threads.block_on(sandbox::run(options)),
+        Command::Serve(options) => threads.block_on(serve::run(options)),
+        Command::Doctor(options) => threads.block_on(doctor::run(options)),
+        Command::Worker => threads.block_on(worker::run()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `arachne serve`: the doors, of which there is one so far.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -43,7 +44,13 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<Exit> {
         Err(error) => return Ok(cannot_start(&error)),
     };
     let address = options.address.unwrap_or(settings.http.address);
-    let listener = http::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let listener = match http::bind(address).await {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            say(&format!("{} {error}", Colors::of_stderr().error("error:")));
+            return Ok(Exit::BadUsage);
+        }
+        bound => bound.with_context(|| format!("cannot listen on {address}"))?,
+    };
     say(&format!("arachne listens on http://{}; Ctrl-C ends it", listener.local_addr()?));
     let (ending, end) = tokio::sync::oneshot::channel();
     let serving = http::serve(listener, service.clone(), async move {

@@ -20,6 +20,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use tokio::process::Command;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::exit::Exit;
 use crate::local_cloud::{LambdaSize, LocalCloud, LocalCloudSettings};
@@ -66,10 +67,13 @@ impl FromStr for Scale {
     }
 }
 
-pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<Exit> {
-    if options.walk_only {
-        return walk::run(&options.scale).await;
-    }
+/// `front` hears signals and prints; `threads` compute.
+pub(crate) fn run(options: &DemoOptions, front: &Runtime, threads: &Handle) -> anyhow::Result<Exit> {
+    if options.walk_only { front.block_on(walk::run(&options.scale, threads)) } else { threads.block_on(host(options)) }
+}
+
+/// Is the sandbox until the walk has ended.
+async fn host(options: &DemoOptions) -> anyhow::Result<Exit> {
     // Listens for signals before anything is there to clean up.
     let asked_to_end = tokio::spawn(shutdown::requested());
     let folder =

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use arachne_engine::Error;
-use arachne_engine::query::{QueryRequest, QueryService, QueryStats};
+use arachne_engine::query::{QueryRequest, QueryStats};
 use arachne_engine::storage::ObjectStores;
 use arachne_server::settings::{Override, Sources};
-use arachne_server::wiring;
 use indicatif::HumanBytes;
+use tokio::runtime::Handle;
 
 use super::answers::{Rows, known};
 use super::compare::difference;
@@ -19,6 +19,7 @@ use super::tables::{self, CSV_DATABASE, PARQUET_DATABASE};
 use super::{Scale, program_name};
 use crate::exit::Exit;
 use crate::format::{RowsEncoder, TableEncoder, TableShape};
+use crate::queries::Queries;
 use crate::sql::progress::ProgressLine;
 use crate::sql::report;
 use crate::sql::run::{Outcome, Sink, run as run_query};
@@ -28,20 +29,20 @@ use crate::terminal::{self, Colors};
 const TASKS_OF_LARGEST_SCAN: u64 = 6;
 const ROWS_SHOWN: usize = 10;
 
-pub(super) async fn run(scale: &Scale) -> anyhow::Result<Exit> {
+pub(super) async fn run(scale: &Scale, threads: &Handle) -> anyhow::Result<Exit> {
     let compute = Override { key: "compute.mode".into(), value: "lambda".into(), flag: "arachne demo".into() };
     // Only what the sandbox says: a settings file of the user's own is not meant for it.
     let sources = Sources { file: None, flags: vec![compute], ..Sources::of_process(None, Vec::new()) };
     let settings = sources.load()?;
-    let service = wiring::query_service(&settings).await.context("cannot set the engine up")?;
+    let queries = Queries::open(&settings, threads).await.context("cannot set the engine up")?;
     let exit =
-        Walk { service: &service, scale, colors: Colors::of_stdout() }.run(&ObjectStores::new(settings.storage)).await;
-    service.idle().await;
+        Walk { queries: &queries, scale, colors: Colors::of_stdout() }.run(&ObjectStores::new(settings.storage)).await;
+    queries.close(&exit).await;
     exit
 }
 
 struct Walk<'a> {
-    service: &'a QueryService,
+    queries: &'a Queries,
     scale: &'a Scale,
     colors: Colors,
 }
@@ -178,7 +179,7 @@ impl Walk<'_> {
         let shape = TableShape { width, max_rows: Some(ROWS_SHOWN), count_line: false };
         let (encoder, rows) = RowsEncoder::beside(TableEncoder::new(shape));
         let mut sink = Sink::to_memory(Box::new(encoder));
-        match run_query(self.service, request, &mut sink, ProgressLine::new(false)).await {
+        match run_query(self.queries, request, &mut sink, ProgressLine::new(false)).await {
             Outcome::Done(stats) => {
                 let table = String::from_utf8_lossy(&sink.into_bytes()).into_owned();
                 Ok(Answer { rows: rows.take(), table, stats: *stats })

@@ -14,40 +14,44 @@ mod validator;
 mod words;
 
 use arachne_server::settings::Settings;
-use arachne_server::wiring;
 use reedline::{Reedline, Signal};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::exit::Exit;
+use crate::queries::Queries;
 use crate::sql::run::say;
 use crate::sql::{SqlOptions, cannot_start, open_session};
 use prompt::SqlPrompt;
 use shell::{Next, Shell};
 
-pub(crate) fn run(options: &SqlOptions, settings: &Settings, runtime: &Runtime) -> anyhow::Result<Exit> {
-    let opened = runtime.block_on(wiring::query_service(settings));
-    let service = match opened {
-        Ok(service) => service,
+pub(crate) fn run(
+    options: &SqlOptions,
+    settings: &Settings,
+    front: &Runtime,
+    threads: &Handle,
+) -> anyhow::Result<Exit> {
+    let queries = match front.block_on(Queries::open(settings, threads)) {
+        Ok(queries) => queries,
         Err(error) => return Ok(cannot_start(&error)),
     };
-    let session = match runtime.block_on(open_session(options, &service)) {
+    let session = match front.block_on(open_session(options, &queries)) {
         Ok(session) => session,
         Err(error) => return Ok(cannot_start(&error)),
     };
-    let mut shell = Shell::new(service.clone(), session, options);
-    runtime.block_on(shell.refresh_names());
+    let mut shell = Shell::new(queries.clone(), session, options);
+    front.block_on(shell.refresh_names());
     let mut editor = editor::open(shell.names())?;
     say(&format!("arachne {}: \\? for help, Ctrl-D to quit", env!("CARGO_PKG_VERSION")));
-    let ended = read_and_run(&mut editor, &mut shell, runtime);
-    runtime.block_on(service.idle());
+    let ended = read_and_run(&mut editor, &mut shell, front);
+    front.block_on(queries.close(&ended));
     ended
 }
 
-fn read_and_run(editor: &mut Reedline, shell: &mut Shell, runtime: &Runtime) -> anyhow::Result<Exit> {
+fn read_and_run(editor: &mut Reedline, shell: &mut Shell, front: &Runtime) -> anyhow::Result<Exit> {
     loop {
         let prompt = SqlPrompt { database: shell.database().to_owned() };
         match editor.read_line(&prompt)? {
-            Signal::Success(text) if runtime.block_on(shell.run(&text)) == Next::Quit => return Ok(Exit::Done),
+            Signal::Success(text) if front.block_on(shell.run(&text)) == Next::Quit => return Ok(Exit::Done),
             Signal::CtrlD => return Ok(Exit::Done),
             // A line that has run, or that Ctrl-C has cleared.
             _ => {}

@@ -2,11 +2,9 @@
 
 use std::io::{IsTerminal as _, Read as _};
 
-use arachne_engine::query::QueryService;
 use arachne_engine::sql::split;
 use arachne_engine::{Error, ErrorCode};
-use arachne_server::wiring;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use super::progress::ProgressLine;
 use super::run::{Outcome, Sink, run, say};
@@ -15,17 +13,18 @@ use super::session::Session;
 use super::{SqlOptions, report};
 use crate::exit::Exit;
 use crate::format::{Format, TableShape};
+use crate::queries::Queries;
 use crate::repl;
 use crate::terminal::{self, Colors};
 
 /// `arachne sql`.
-pub(crate) fn run_sql(options: &SqlOptions, runtime: &Runtime) -> anyhow::Result<Exit> {
+pub(crate) fn run_sql(options: &SqlOptions, front: &Runtime, threads: &Handle) -> anyhow::Result<Exit> {
     let settings = match options.settings.sources().load() {
         Ok(settings) => settings,
         Err(error) => return Ok(bad_usage(&error.to_string())),
     };
     if options.command.is_none() && options.file.is_none() && std::io::stdin().is_terminal() {
-        return repl::run(options, &settings, runtime);
+        return repl::run(options, &settings, front, threads);
     }
     let text = match text(options) {
         Ok(text) => text,
@@ -36,33 +35,27 @@ pub(crate) fn run_sql(options: &SqlOptions, runtime: &Runtime) -> anyhow::Result
     if format.is_binary() && to_terminal {
         return Ok(bad_usage(&format!("{} is not for a terminal: redirect it, as in `> result.{0}`", format.name())));
     }
-    runtime.block_on(async {
-        let service = match wiring::query_service(&settings).await {
-            Ok(service) => service,
+    front.block_on(async {
+        let queries = match Queries::open(&settings, threads).await {
+            Ok(queries) => queries,
             Err(error) => return Ok(cannot_start(&error)),
         };
-        let session = match open_session(options, &service).await {
+        let session = match open_session(options, &queries).await {
             Ok(session) => session,
             Err(error) => return Ok(cannot_start(&error)),
         };
-        let exit = run_script(&service, session, &text, format, options).await;
-        service.idle().await;
-        Ok(exit)
+        let exit = Ok(run_script(&queries, session, &text, format, options).await);
+        queries.close(&exit).await;
+        exit
     })
 }
 
-async fn run_script(
-    service: &QueryService,
-    mut session: Session,
-    text: &str,
-    format: Format,
-    options: &SqlOptions,
-) -> Exit {
+async fn run_script(queries: &Queries, mut session: Session, text: &str, format: Format, options: &SqlOptions) -> Exit {
     let width = terminal::size().map(|(width, _)| width).filter(|_| terminal::stdout_is_terminal());
     let shape = TableShape { width, max_rows: options.max_rows.filter(|rows| *rows > 0), count_line: false };
     let mut results = 0;
     for statement in split(text) {
-        match session.change(statement.text, service).await {
+        match session.change(statement.text, queries).await {
             None => {}
             Some(Ok(())) => continue,
             Some(Err(error)) => {
@@ -77,7 +70,7 @@ async fn run_script(
             ));
         }
         let mut sink = Sink::to_stdout(format.encoder(shape));
-        match run(service, session.request(statement.text), &mut sink, ProgressLine::new(options.quiet)).await {
+        match run(queries, session.request(statement.text), &mut sink, ProgressLine::new(options.quiet)).await {
             Outcome::Done(stats) => {
                 session.keep(statement.text);
                 results += usize::from(sink.has_columns());
@@ -104,10 +97,10 @@ async fn run_script(
 }
 
 /// The session that the flags ask for.
-pub(crate) async fn open_session(options: &SqlOptions, service: &QueryService) -> Result<Session, Error> {
+pub(crate) async fn open_session(options: &SqlOptions, queries: &Queries) -> Result<Session, Error> {
     let mut session = Session::new(&options.database);
     for (name, value) in &options.set {
-        session.set(name, value, service).await?;
+        session.set(name, value, queries).await?;
     }
     Ok(session)
 }

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
 use arachne_engine::Error;
-use arachne_engine::query::{QueryHandle, QueryProgress, QueryRequest, QueryService, QueryStats};
+use arachne_engine::query::{QueryHandle, QueryProgress, QueryRequest, QueryStats};
 use arachne_server::format::ResultEncoder;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -14,10 +14,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::progress::ProgressLine;
+use crate::queries::Queries;
 
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a cancelled query is given to stop its workers.
-const CANCEL_GRACE: Duration = Duration::from_secs(3);
+const CANCEL_GRACE: Duration = Duration::from_secs(2);
 
 /// How a statement ended.
 pub(crate) enum Outcome {
@@ -82,18 +83,12 @@ impl Sink {
 
 /// Runs one statement.
 ///
-/// The query is pumped by a task of its own: an operator that does not yield for long (a join that multiplies) would
-/// otherwise keep this one from hearing Ctrl-C.
-pub(crate) async fn run(
-    service: &QueryService,
-    request: QueryRequest,
-    sink: &mut Sink,
-    mut line: ProgressLine,
-) -> Outcome {
-    let handle = service.start(request);
+/// The query is pumped on the threads of the queries; this function waits on another, where it hears Ctrl-C.
+pub(crate) async fn run(queries: &Queries, request: QueryRequest, sink: &mut Sink, mut line: ProgressLine) -> Outcome {
+    let handle = queries.start(request);
     let (progress, canceller) = (handle.progress(), handle.canceller());
     let (sender, mut parts) = mpsc::channel(1);
-    let mut pump = AbortOnDropHandle::new(tokio::spawn(pump(handle, sender)));
+    let mut pump = queries.spawn(pump(handle, sender));
     let shown = tokio::select! {
         biased;
         _ = tokio::signal::ctrl_c() => Err(Outcome::Interrupted),

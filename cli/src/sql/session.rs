@@ -1,8 +1,10 @@
 //! What lasts from statement to statement: the database and the settings.
 
 use arachne_engine::Error;
-use arachne_engine::query::{QueryRequest, QueryService};
+use arachne_engine::query::QueryRequest;
 use arachne_engine::sql::{Statement, parse_one};
+
+use crate::queries::Queries;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
@@ -22,11 +24,11 @@ impl Session {
 
     /// Changes a setting, after trying it on a query without tables: a wrong one is refused here and not by every query
     /// after it.
-    pub(crate) async fn set(&mut self, name: &str, value: &str, service: &QueryService) -> Result<(), Error> {
+    pub(crate) async fn set(&mut self, name: &str, value: &str, queries: &Queries) -> Result<(), Error> {
         let mut changed = self.clone();
         changed.unset(name);
         changed.settings.push((name.to_owned(), value.to_owned()));
-        service.start(changed.request("SELECT 1")).results().await?;
+        queries.start(changed.request("SELECT 1")).results().await?;
         *self = changed;
         Ok(())
     }
@@ -36,9 +38,9 @@ impl Session {
     }
 
     /// Carries out `SET` and `RESET`, which are between the user and this session; None for any other statement.
-    pub(crate) async fn change(&mut self, sql: &str, service: &QueryService) -> Option<Result<(), Error>> {
+    pub(crate) async fn change(&mut self, sql: &str, queries: &Queries) -> Option<Result<(), Error>> {
         match parse_one(sql) {
-            Ok(Statement::Set { name, value }) => Some(self.set(&name, &value, service).await),
+            Ok(Statement::Set { name, value }) => Some(self.set(&name, &value, queries).await),
             Ok(Statement::Reset { name }) => {
                 self.unset(&name);
                 Some(Ok(()))
@@ -68,39 +70,39 @@ mod tests {
     use std::sync::Arc;
 
     use arachne_catalog::MemoryCatalog;
-    use arachne_engine::query::{EngineSettings, PriceBook, QueryServiceParts};
+    use arachne_engine::query::{EngineSettings, PriceBook, QueryService, QueryServiceParts};
     use arachne_engine::storage::{ObjectStores, StorageSettings};
 
     use super::*;
 
     #[tokio::test]
     async fn use_set_and_reset_last() {
-        let service = service();
+        let queries = queries();
         let mut session = Session::new("default");
         assert!(session.keep("use sales"));
         assert_eq!(session.database, "sales");
         for sql in
             ["SET arachne.max_workers = 4", "SET arachne.exchange = 's3://b/it''s/'", "SET arachne.max_workers = 5"]
         {
-            session.change(sql, &service).await.unwrap().unwrap();
+            session.change(sql, &queries).await.unwrap().unwrap();
         }
         let expected = [("arachne.exchange", "s3://b/it's/"), ("arachne.max_workers", "5")];
         assert_eq!(session.settings, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        session.change("RESET arachne.exchange", &service).await.unwrap().unwrap();
+        session.change("RESET arachne.exchange", &queries).await.unwrap().unwrap();
         assert_eq!(session.settings.len(), 1);
-        assert!(session.change("SELECT 'set x = 1'", &service).await.is_none());
+        assert!(session.change("SELECT 'set x = 1'", &queries).await.is_none());
     }
 
     #[tokio::test]
     async fn a_wrong_setting_is_refused_and_not_kept() {
-        let service = service();
+        let queries = queries();
         let mut session = Session::new("default");
-        assert!(session.change("SET arachne.colour = 'red'", &service).await.unwrap().is_err());
-        assert!(session.change("SET datafusion.no.such = 1", &service).await.unwrap().is_err());
+        assert!(session.change("SET arachne.colour = 'red'", &queries).await.unwrap().is_err());
+        assert!(session.change("SET datafusion.no.such = 1", &queries).await.unwrap().is_err());
         assert!(session.settings.is_empty());
     }
 
-    fn service() -> QueryService {
+    fn queries() -> Queries {
         let parts = QueryServiceParts {
             catalog: Arc::new(MemoryCatalog::new()),
             stores: Arc::new(ObjectStores::new(StorageSettings::default())),
@@ -109,6 +111,6 @@ mod tests {
             prices: PriceBook::built_in().unwrap(),
             clock: arachne_server::wiring::now,
         };
-        QueryService::try_new(parts).unwrap()
+        Queries::of(QueryService::try_new(parts).unwrap())
     }
 }
