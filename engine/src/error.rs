@@ -149,3 +149,4 @@ impl From<arrow::error::ArrowError> for Error {
 }
 
 mod classify;
+mod s3_answer;

@@ -5,6 +5,7 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use parquet::errors::ParquetError;
 
+use super::s3_answer::S3Answer;
 use super::{Error, ErrorCode};
 
 type Source<'a> = &'a (dyn std::error::Error + 'static);
@@ -103,8 +104,7 @@ pub(super) fn object_store(error: &object_store::Error) -> Error {
     }
     let text = error_chain(error);
     match error {
-        E::NotFound { .. } if text.contains("NoSuchBucket") => Error::new(ErrorCode::NotFound, text)
-            .with_hint("the bucket does not exist in this account or region; check the name in the LOCATION"),
+        E::NotFound { .. } if text.contains("<Code>NoSuchBucket<") => generic_store(&text),
         E::NotFound { path, .. } => Error::new(ErrorCode::NotFound, format!("no object at {path}")),
         E::Precondition { path, .. } => {
             Error::new(ErrorCode::InvalidData, format!("{path} changed while the query was reading it"))
@@ -119,7 +119,7 @@ pub(super) fn object_store(error: &object_store::Error) -> Error {
         }
         E::NotImplemented { .. } | E::NotSupported { .. } => Error::new(ErrorCode::NotSupported, text),
         E::InvalidPath { .. } => Error::new(ErrorCode::InvalidArgument, text),
-        _ => generic_store(text),
+        _ => generic_store(&text),
     }
 }
 
@@ -135,23 +135,33 @@ fn carried(error: Source<'_>) -> Option<Error> {
     None
 }
 
-fn generic_store(text: String) -> Error {
-    let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
-    if has(&["NoSuchBucket"]) {
-        Error::new(ErrorCode::NotFound, text).with_hint("the bucket does not exist; check the name in the LOCATION")
-    } else if has(&["169.254.169.254", "credential", "Credential"]) {
-        Error::new(ErrorCode::PermissionDenied, "no AWS credentials found")
-            .with_hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached")
-    } else if has(&["AccessDenied"]) {
+/// What has no kind of its own in the object store is told apart by S3's code, or by the HTTP status.
+fn generic_store(text: &str) -> Error {
+    if let Some(answer) = S3Answer::find(text) {
+        return answered(&answer);
+    }
+    if text.contains("169.254.169.254") || text.contains("169.254.170.2") {
+        return Error::new(ErrorCode::PermissionDenied, "no AWS credentials found")
+            .with_hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached");
+    }
+    let status = |code: &str| text.contains(&format!("status code: {code}"));
+    let code = if status("503") || status("429") { ErrorCode::Throttled } else { ErrorCode::Unavailable };
+    Error::new(code, text)
+}
+
+fn answered(answer: &S3Answer<'_>) -> Error {
+    let error = |code| Error::new(code, answer.text());
+    match answer.code {
+        "NoSuchBucket" => error(ErrorCode::NotFound)
+            .with_hint("the bucket does not exist in this account or region; check the name in the LOCATION"),
         // A listing that is refused comes as a generic error, unlike an object that is.
-        Error::new(ErrorCode::PermissionDenied, text).with_hint(DENIED_HINT)
-    } else if has(&["SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken"]) {
-        Error::new(ErrorCode::PermissionDenied, format!("S3 did not accept the credentials: {text}"))
-            .with_hint("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
-    } else if has(&["SlowDown", "503", "429"]) {
-        Error::new(ErrorCode::Throttled, text)
-    } else {
-        Error::new(ErrorCode::Unavailable, text)
+        "AccessDenied" => error(ErrorCode::PermissionDenied).with_hint(DENIED_HINT),
+        "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "ExpiredToken" | "InvalidToken" => {
+            error(ErrorCode::PermissionDenied)
+                .with_hint("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
+        }
+        "SlowDown" | "ThrottlingException" | "RequestLimitExceeded" => error(ErrorCode::Throttled),
+        _ => error(ErrorCode::Unavailable),
     }
 }
 

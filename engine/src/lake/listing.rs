@@ -46,11 +46,14 @@ pub(super) async fn children_of(store: &dyn ObjectStore, folder: &Path) -> Resul
     Ok(Children { files, folders })
 }
 
+/// What lies below a folder, shared between the scans of a query.
+type Files = Arc<Vec<ObjectMeta>>;
+
 /// The listings of one query: a folder that is looked at twice shows the same files, and is asked for once.
 #[derive(Debug, Default)]
 pub(super) struct Listings {
     children: Mutex<HashMap<(StoreUrl, Path), Arc<Children>>>,
-    below: Mutex<HashMap<(StoreUrl, Path), Arc<Vec<ObjectMeta>>>>,
+    below: Mutex<HashMap<(StoreUrl, Path), Files>>,
 }
 
 impl Listings {

@@ -54,10 +54,8 @@ pub(crate) fn few_groups(aggregate: &AggregateExec, limit: usize) -> bool {
     {
         return true;
     }
-    let distinct = keys.iter().map(|(key, _)| distinct_values(key, &statistics.column_statistics));
-    distinct
-        .fold(Some(1u64), |product, values| product?.checked_mul(values?))
-        .is_some_and(|groups| groups <= limit as u64)
+    let mut distinct = keys.iter().map(|(key, _)| distinct_values(key, &statistics.column_statistics));
+    distinct.try_fold(1u64, |product, values| product.checked_mul(values?)).is_some_and(|groups| groups <= limit as u64)
 }
 
 /// Bytes on disk of the files below a node; `u64::MAX` when a leaf is something else.
