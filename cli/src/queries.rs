@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::exit::Exit;
 
 /// How long the end of the program waits for what queries leave behind to be removed.
-const CLOSE_GRACE: Duration = Duration::from_secs(30);
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
 /// The same when the user does not want to wait.
 const INTERRUPTED_GRACE: Duration = Duration::from_secs(1);
 

@@ -51,9 +51,15 @@ fn read_and_run(editor: &mut Reedline, shell: &mut Shell, front: &Runtime) -> an
     loop {
         let prompt = SqlPrompt { database: shell.database().to_owned() };
         match editor.read_line(&prompt)? {
-            Signal::Success(text) if front.block_on(shell.run(&text)) == Next::Quit => return Ok(Exit::Done),
+            Signal::Success(text) => {
+                // At once: a session that is killed keeps its history.
+                editor.sync_history()?;
+                if front.block_on(shell.run(&text)) == Next::Quit {
+                    return Ok(Exit::Done);
+                }
+            }
             Signal::CtrlD => return Ok(Exit::Done),
-            // A line that has run, or that Ctrl-C has cleared.
+            // Ctrl-C clears the line; nothing else is bound.
             _ => {}
         }
     }
