@@ -49,7 +49,7 @@ pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<Exit> {
     };
     report.ok("settings", &from);
     report.check("catalog", catalog(&settings).await);
-    let stores = Arc::new(ObjectStores::new(settings.storage.clone()));
+    let stores = Arc::new(wiring::object_stores(&settings).await);
     for location in &options.locations {
         report.check("lake", readable(&stores, location).await);
     }

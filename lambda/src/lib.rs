@@ -9,6 +9,10 @@ pub mod handler;
 #[cfg(feature = "invoker")]
 pub mod invoker;
 pub mod logging;
+#[cfg(feature = "invoker")]
+mod profile;
 
 #[cfg(feature = "invoker")]
 pub use invoker::{AwsInvoker, LambdaCredentials, LambdaSettings};
+#[cfg(feature = "invoker")]
+pub use profile::ProfileCredentials;

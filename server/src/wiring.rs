@@ -9,7 +9,7 @@ use arachne_engine::invoker::WorkerInvoker;
 use arachne_engine::query::{Compute, EngineSettings, PriceBook, QueryService, QueryServiceParts};
 use arachne_engine::storage::ObjectStores;
 use arachne_engine::{Error, ErrorCode};
-use arachne_lambda::{AwsInvoker, LambdaSettings};
+use arachne_lambda::{AwsInvoker, LambdaSettings, ProfileCredentials};
 
 use crate::settings::{ComputeSettings, Settings};
 
@@ -20,13 +20,40 @@ use crate::settings::{ComputeSettings, Settings};
 pub async fn query_service(settings: &Settings) -> Result<QueryService, Error> {
     let parts = QueryServiceParts {
         catalog: catalog(settings).await?,
-        stores: Arc::new(ObjectStores::new(settings.storage.clone())),
+        stores: Arc::new(object_stores(settings).await),
         invoker: invoker(&settings.compute).await?,
         settings: engine_settings(settings),
         prices: prices(settings)?,
         clock: now,
     };
     QueryService::try_new(parts)
+}
+
+/// Stores that sign with the environment's credentials, or with the AWS profile's where the environment names none.
+pub async fn object_stores(settings: &Settings) -> ObjectStores {
+    let mut storage = settings.storage.clone();
+    if !profile_is_meant() {
+        return ObjectStores::new(storage);
+    }
+    let Some(profile) = ProfileCredentials::load().await else { return ObjectStores::new(storage) };
+    let environment_names_region = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().any(|name| is_set(name));
+    if storage.region.is_none() && !environment_names_region {
+        storage.region = profile.region().map(ToOwned::to_owned);
+    }
+    ObjectStores::new(storage).with_credentials(Arc::new(profile))
+}
+
+/// As the AWS SDKs have it: keys in the environment come first, then a profile, where one is named or its files are there.
+fn profile_is_meant() -> bool {
+    let keys = is_set("AWS_ACCESS_KEY_ID");
+    let files = dirs::home_dir()
+        .is_some_and(|home| home.join(".aws/credentials").exists() || home.join(".aws/config").exists());
+    let named = ["AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"].iter().any(|name| is_set(name));
+    !keys && (named || files)
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 /// The embedded catalog.

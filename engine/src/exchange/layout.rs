@@ -14,11 +14,13 @@ pub(crate) fn output_name(run: RunId, attempt: Attempt) -> String {
 }
 
 /// A task request that was too large for a payload.
+#[cfg(feature = "coordinator")]
 pub(crate) fn request_name(run: RunId, attempt: Attempt) -> String {
     format!("{run}/{}/{}/{}.request.json", attempt.task.stage, attempt.task.task, attempt.number)
 }
 
 /// Everything a run wrote lies below this.
+#[cfg(feature = "coordinator")]
 pub(crate) fn run_prefix(exchange: &ExchangeConfig, run: RunId) -> Result<Path> {
     path(exchange, &run.to_string())
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use globset::{GlobBuilder, GlobMatcher};
 use object_store::path::Path;
 
+use super::path_format::PathFormat;
 use crate::error::{Error, ErrorCode, Result};
 use crate::storage::StoreUrl;
 
@@ -26,9 +27,12 @@ pub enum Place {
     Glob { folder: Path, pattern: Box<GlobMatcher> },
 }
 
-/// Whether a table's name is meant as a location: a URL, or a local path that starts with `/`, `./` or `../`.
+/// Whether a table's name is meant as a location: a URL, a local path that starts with `/`, `./` or `../`, or a name that ends as a
+/// data file's does (`gen.parquet`, `data/*.csv.gz`). No table of Hive has a dot in its name.
 pub fn is_path(name: &str) -> bool {
-    name.contains("://") || ["/", "./", "../", "file:/"].iter().any(|start| name.starts_with(start))
+    name.contains("://")
+        || ["/", "./", "../", "file:/"].iter().any(|start| name.starts_with(start))
+        || PathFormat::of(&Path::from(name)).is_some()
 }
 
 impl Location {

@@ -34,7 +34,11 @@ impl Cost {
     }
 }
 
+/// Statements that read no data, DDL among them, are free.
 fn athena(prices: &PriceBook, bytes: u64) -> f64 {
+    if bytes == 0 {
+        return 0.0;
+    }
     let megabytes = bytes.div_ceil(MEGABYTE).max(ATHENA_MINIMUM_MB);
     (megabytes * MEGABYTE) as f64 / TERABYTE * prices.athena_terabyte.usd
 }
@@ -60,6 +64,7 @@ mod tests {
     #[test]
     fn athena_rounds_up_and_has_a_minimum() {
         let prices = PriceBook::built_in().unwrap();
+        assert!(close(athena(&prices, 0), 0.0));
         assert!(close(athena(&prices, 1), 0.00005));
         assert!(close(athena(&prices, 10 * MEGABYTE + 1), 0.000055));
         assert!(close(athena(&prices, 1_000_000 * MEGABYTE), 5.0));

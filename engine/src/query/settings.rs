@@ -93,7 +93,7 @@ const MIB: u64 = 1024 * 1024;
 
 impl EngineSettings {
     /// Names that [`set`](Self::set) takes, without their prefix `arachne.`.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 11] = [
         "compute",
         "exchange",
         "max_workers",
@@ -104,6 +104,7 @@ impl EngineSettings {
         "local_bytes",
         "merge_groups",
         "local_partitions",
+        "read_ahead",
     ];
 
     /// Changes one setting by name, with or without the prefix `arachne.`.
@@ -123,6 +124,7 @@ impl EngineSettings {
             "local_bytes" => self.local_bytes = parse_bytes(name, value)?,
             "merge_groups" => self.merge_groups = count(name, value)?,
             "local_partitions" => self.local_partitions = Some(count(name, value)?).filter(|count| *count > 0),
+            "read_ahead" => self.read_ahead.in_flight = count(name, value)?.max(1),
             _ => {
                 return Err(Error::new(ErrorCode::InvalidArgument, format!("there is no setting 'arachne.{name}'"))
                     .with_hint(format!("settings: {}", Self::NAMES.map(|name| format!("arachne.{name}")).join(", "))));

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
 use object_store::local::LocalFileSystem;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use tokio::sync::Semaphore;
@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorCode, Result};
 /// Clients of object storage, built when first asked for and kept; with them the bound on requests in flight.
 pub struct ObjectStores {
     settings: StorageSettings,
+    credentials: Option<AwsCredentialProvider>,
     clients: Mutex<HashMap<StoreUrl, Arc<dyn ObjectStore>>>,
     in_flight: Arc<Semaphore>,
 }
@@ -24,7 +25,13 @@ pub struct ObjectStores {
 impl ObjectStores {
     pub fn new(settings: StorageSettings) -> Self {
         let in_flight = Arc::new(Semaphore::new(settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { settings, clients: Mutex::default(), in_flight }
+        Self { settings, credentials: None, clients: Mutex::default(), in_flight }
+    }
+
+    /// Signs with these credentials, instead of those of the environment.
+    pub fn with_credentials(mut self, credentials: AwsCredentialProvider) -> Self {
+        self.credentials = Some(credentials);
+        self
     }
 
     /// The bare client for a URL (its path does not matter). Fails with `InvalidArgument` for a scheme that is not known,
@@ -79,6 +86,9 @@ impl ObjectStores {
             builder = builder
                 .with_config(AmazonS3ConfigKey::S3Endpoint, endpoint)
                 .with_config(AmazonS3ConfigKey::Endpoint, endpoint);
+        }
+        if let Some(credentials) = &self.credentials {
+            builder = builder.with_credentials(Arc::clone(credentials));
         }
         let endpoint = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
             .iter()

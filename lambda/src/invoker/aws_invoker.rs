@@ -34,9 +34,8 @@ impl AwsInvoker {
     /// When the function has no name, the endpoint is not a URL, or no region is set anywhere.
     pub async fn new(settings: LambdaSettings) -> Result<Self, Error> {
         if settings.function.is_empty() {
-            return Err(
-                Error::new(ErrorCode::InvalidArgument, "no lambda function is named").with_hint("set lambda.function")
-            );
+            return Err(Error::new(ErrorCode::InvalidArgument, "no lambda function is named")
+                .with_hint("set compute.lambda.function (ARACHNE_COMPUTE__LAMBDA__FUNCTION)"));
         }
         if let Some(endpoint) =
             settings.endpoint.as_deref().filter(|it| !it.starts_with("http://") && !it.starts_with("https://"))
@@ -68,7 +67,7 @@ impl AwsInvoker {
         let config = loader.load().await;
         let Some(region) = config.region() else {
             return Err(Error::new(ErrorCode::InvalidArgument, "no AWS region is set for the lambda function")
-                .with_hint("set AWS_REGION, the region of your AWS profile, or lambda.region"));
+                .with_hint("set AWS_REGION, the region of your AWS profile, or compute.lambda.region"));
         };
         let target = Target { function: settings.function, region: region.to_string(), endpoint: settings.endpoint };
         Ok(Self { client: Client::new(&config), qualifier: settings.qualifier, target })

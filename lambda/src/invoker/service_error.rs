@@ -91,7 +91,7 @@ impl ServiceAnswer<'_> {
                 InvokeError::Throttled { retry_after }
             }
             (_, "ResourceNotFoundException") => permanent(format!(
-                "{target} does not exist: deploy it with `arachne deploy`, or set lambda.function and lambda.region ({message})"
+                "{target} does not exist: deploy the program `bootstrap` under this name, or set compute.lambda.function and compute.lambda.region ({message})"
             )),
             (_, "RequestTooLargeException" | "SerializedRequestEntityTooLargeException") | (413, _) => {
                 permanent(format!("a task request is larger than lambda takes: {message}"))
@@ -193,7 +193,7 @@ mod tests {
             (
                 404,
                 "ResourceNotFoundException",
-                "the lambda function f in eu-central-1 does not exist: deploy it",
+                "the lambda function f in eu-central-1 does not exist: deploy the program",
                 false,
             ),
             (403, "AccessDeniedException", "allow lambda:InvokeFunction", true),

@@ -34,6 +34,26 @@ fn files_put_there_with_the_aws_cli_are_queried_by_workers() {
 }
 
 #[test]
+fn an_aws_profile_is_enough_to_read_s3() {
+    let sandbox = Sandbox::shared();
+    sandbox.put("profile/a.csv", "n\n1\n2\n");
+    let cli = Cli::in_sandbox(sandbox);
+    let environment: HashMap<_, _> = sandbox.environment().iter().cloned().collect();
+    let (key, secret) = (&environment["AWS_ACCESS_KEY_ID"], &environment["AWS_SECRET_ACCESS_KEY"]);
+    let keys =
+        cli.file(".aws/credentials", format!("[work]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"));
+    let config = cli.file(".aws/config", format!("[profile work]\nregion = {}\n", environment["AWS_REGION"]));
+    let sql = format!("SELECT sum(n) AS total FROM 's3://{LAKE}/profile/a.csv'");
+    let mut command = cli.command(&["sql", "-c", &sql]);
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"] {
+        command.env_remove(name);
+    }
+    command.env("AWS_SHARED_CREDENTIALS_FILE", keys).env("AWS_CONFIG_FILE", config);
+    let run: Run = command.env("AWS_PROFILE", "work").stdin(Stdio::null()).output().unwrap().into();
+    assert_eq!((run.code, run.text().as_str()), (0, "total\n3\n"), "{}", run.stderr);
+}
+
+#[test]
 fn a_table_is_created_and_queried_from_separate_processes() {
     let sandbox = Sandbox::shared();
     let cli = Cli::in_sandbox(sandbox);

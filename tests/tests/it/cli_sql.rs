@@ -110,6 +110,8 @@ fn files_are_queried_without_a_table() {
     assert_eq!(cli.sql(&sql, &["--format", "csv"]).succeeds().text(), "name\npear\n");
     let sql = format!("SELECT count(*) AS n FROM '{}/my data/'", cli.home().display());
     assert_eq!(cli.sql(&sql, &["--format", "csv"]).succeeds().text(), "n\n2\n");
+    cli.file("near.csv", "n\n4\n5\n");
+    assert_eq!(cli.sql("SELECT sum(n) AS total FROM 'near.csv'", &[]).succeeds().text(), "total\n9\n");
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub(crate) struct BoundaryFacts {
     pub(crate) unordered: bool,
 }
 
+#[cfg(feature = "coordinator")]
 impl BoundaryFacts {
     /// The facts of a plan that can be stated in columns.
     pub(crate) fn of(properties: &EquivalenceProperties) -> Self {
