@@ -1,4 +1,4 @@
-//! Measurements that anybody can repeat: `cargo run --release -p arachne-bench -- overhead`.
+//! Measurements that anybody can repeat: `cargo run --release --bin arachne-bench -- overhead`.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 
