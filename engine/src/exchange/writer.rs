@@ -257,3 +257,28 @@ fn compact_views(batch: &RecordBatch) -> Result<RecordBatch> {
 fn spill_error(error: std::io::Error) -> Error {
     Error::new(ErrorCode::ResourceExhausted, format!("cannot spill to the temporary folder: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringViewArray;
+
+    use super::*;
+
+    fn ipc_bytes(batch: &RecordBatch) -> usize {
+        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        writer.write(batch).unwrap();
+        writer.into_inner().unwrap().len()
+    }
+
+    #[test]
+    fn a_cut_of_a_view_array_is_not_written_with_the_whole() {
+        let text: ArrayRef = Arc::new(StringViewArray::from_iter_values(
+            (0..10_000).map(|i| format!("a string too long to be inlined {i}")),
+        ));
+        let part = RecordBatch::try_from_iter([("t", text)]).unwrap().slice(0, 10);
+        assert!(ipc_bytes(&part) > 100_000, "the library compacts by itself now");
+        let compact = compact_views(&part).unwrap();
+        assert!(ipc_bytes(&compact) < 5_000);
+        assert_eq!(compact, part);
+    }
+}

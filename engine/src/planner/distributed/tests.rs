@@ -7,12 +7,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::pretty::pretty_format_batches;
+use async_trait::async_trait;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::col;
+use datafusion::logical_expr::{LogicalPlan, col};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner as _};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_distributed::{DistributedExec, DistributedExt, SessionStateBuilderExt};
 use futures::TryStreamExt;
@@ -26,9 +28,10 @@ use super::cut::{CutSettings, DistributedPlan, StageWidth, nominal_urls};
 use super::leaf_splits::split_leaf;
 use super::single_partition_guard::SinglePartitionGuard;
 use crate::coordinator::{RetryPolicy, Run, RunConfig, SchedulerLimits};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exchange::Source;
 use crate::formats::{Compression, TextFormat, TextOptions};
+use crate::planner::scalar_subqueries::{self, Evaluate};
 use crate::planner::session::options_for_workers;
 use crate::planner::sizing::Width;
 use crate::protocol::{ExchangeConfig, RunId};
@@ -117,6 +120,28 @@ async fn workers_run_with_the_options_of_the_session() {
     // Unoptimised builds of DataFusion assert where optimised ones answer in another time zone.
     let without = lake.distributed(sql, 2, Remedies { ship_options: false, ..ALL }).await;
     assert!(without.is_err() || without.unwrap() != lake.alone(sql).await, "options need no longer be shipped");
+}
+
+#[tokio::test]
+async fn a_scalar_subquery_of_several_rows_is_an_error_only_when_it_is_evaluated_first() {
+    let lake = Lake::new().await;
+    let sql = "SELECT count(*) FROM facts WHERE v < (SELECT k FROM tiny)";
+    let ctx = lake.tables(builder(2, ALL).build(), true).await;
+    let logical = ctx.state().create_logical_plan(sql).await.unwrap();
+    let error = Error::from(scalar_subqueries::evaluate(logical, &ctx.state()).await.unwrap_err());
+    assert!(error.message.contains("more than one row (3)"), "{error}");
+    let without = lake.distributed(sql, 2, ALL).await;
+    assert!(without.is_ok(), "evaluating subqueries first is no longer needed: {without:?}");
+}
+
+/// Subqueries as DataFusion runs them alone.
+#[async_trait]
+impl Evaluate for SessionState {
+    async fn rows(&self, subquery: LogicalPlan) -> datafusion::error::Result<Vec<RecordBatch>> {
+        let state = SessionStateBuilder::new_with_default_features().build();
+        let plan = DefaultPhysicalPlanner::default().create_physical_plan(&self.optimize(&subquery)?, self).await?;
+        datafusion::physical_plan::collect(plan, state.task_ctx()).await
+    }
 }
 
 /// Tables of the traps in a temporary folder.
