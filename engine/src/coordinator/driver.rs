@@ -29,7 +29,7 @@ use crate::protocol::{
 const PAYLOAD_MARGIN: usize = 64 * 1024;
 
 pub(super) struct Driver {
-    config: RunConfig,
+    config: Arc<RunConfig>,
     scheduler: Scheduler,
     submissions: mpsc::UnboundedReceiver<TaskSpec>,
     publish: watch::Sender<RunState>,
@@ -57,7 +57,7 @@ impl Driver {
     ) -> Self {
         let scheduler = Scheduler::new(config.limits.clone(), config.seed);
         Self {
-            config,
+            config: Arc::new(config),
             scheduler,
             submissions,
             publish,
@@ -164,7 +164,7 @@ impl Driver {
             Ok(request) => request,
             Err(error) => return self.fail(error),
         };
-        let config = self.config.clone();
+        let config = Arc::clone(&self.config);
         self.attempts.spawn(async move {
             match invoke(&config, request).await {
                 Ok((bill, response)) => Finished { attempt, bill, response: Ok(response) },

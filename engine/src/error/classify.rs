@@ -69,7 +69,7 @@ fn inner<'a>(error: Source<'a>) -> Option<Source<'a>> {
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Some(inner.as_ref()),
             DataFusionError::Shared(inner) => Some(inner.as_ref()),
             DataFusionError::Collection(all) => all.first().map(|first| first as Source<'a>),
-            other => other.source_of(),
+            other => std::error::Error::source(other),
         };
     }
     if let Some(ArrowError::ExternalError(inner)) = error.downcast_ref::<ArrowError>() {
@@ -82,16 +82,6 @@ fn inner<'a>(error: Source<'a>) -> Option<Source<'a>> {
         return io.get_ref().map(|inner| inner as Source<'a>);
     }
     error.source()
-}
-
-trait SourceOf {
-    fn source_of(&self) -> Option<Source<'_>>;
-}
-
-impl SourceOf for DataFusionError {
-    fn source_of(&self) -> Option<Source<'_>> {
-        std::error::Error::source(self)
-    }
 }
 
 const DENIED_HINT: &str = "the credentials need s3:GetObject on the objects and s3:ListBucket on the bucket";

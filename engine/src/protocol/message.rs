@@ -150,5 +150,4 @@ pub struct TaskStats {
     pub requests: RequestCounts,
     pub elapsed_ms: u64,
     pub spilled_bytes: u64,
-    pub peak_memory_bytes: u64,
 }
