@@ -7,6 +7,7 @@ mod folders;
 mod handle;
 mod launch;
 mod ledger;
+mod limits;
 mod placement;
 mod planning;
 mod prices;
@@ -21,6 +22,7 @@ mod stats;
 
 pub use cost::Cost;
 pub use handle::{QueryHandle, ResultStream};
+pub use limits::QueryLimits;
 pub use prices::{Price, PriceBook};
 pub use progress::{QueryProgress, QueryState};
 pub use request::{QueryId, QueryRequest};
@@ -29,4 +31,4 @@ pub use settings::{Compute, EngineSettings};
 pub use shared::Clock;
 pub use stats::QueryStats;
 
-pub use crate::coordinator::StageStats;
+pub use crate::coordinator::{StageStats, TaskDetail};

@@ -65,7 +65,7 @@ fn place_on_workers(
     }
     let bytes = scanned_bytes(plan)?;
     let limit = session.settings.local_bytes;
-    if bytes > limit || (bytes > 0 && session.settings.tasks_per_stage == Some(1)) {
+    if bytes > limit || (bytes > 0 && session.settings.tasks_per_stage == [1]) {
         let task = Box::new(plan_on_one_worker(Arc::clone(plan), &state.task_ctx())?);
         return Ok(Ok((
             Place::OneWorker { plan: Arc::clone(plan), task },

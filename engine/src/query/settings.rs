@@ -1,4 +1,7 @@
-//! How queries run. Plain values; a session may change them with `SET arachne.name = value`.
+//! How queries run. Plain values; a session may change those of [`table`] with `SET arachne.name = value`.
+
+mod table;
+mod value;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,6 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::table::SETTINGS;
+use self::value::Given;
+use super::limits::QueryLimits;
 use crate::coordinator::RetryPolicy;
 use crate::error::{Error, ErrorCode, Result};
 use crate::planner::sizing::Width;
@@ -47,8 +53,9 @@ pub struct EngineSettings {
     /// Bytes of table data (on disk, after pruning) that one task is given. Past some 300 MB a Lambda's network drops from
     /// its burst to 75 MB/s.
     pub bytes_per_task: u64,
-    /// Tasks of a stage that reads tables, whatever the size.
-    pub tasks_per_stage: Option<usize>,
+    /// Tasks of stages that read tables, whatever the size: one number for all, or `3,7,1` for the scans of a plan in turn.
+    /// Empty: by size.
+    pub tasks_per_stage: Vec<usize>,
     /// Threads' worth of work in a task: the vCPUs of the function.
     pub partitions_per_task: usize,
     /// A query that reads no more stays in the coordinator.
@@ -64,6 +71,8 @@ pub struct EngineSettings {
     pub read_ahead: ReadAhead,
     pub task_timeout: Duration,
     pub retry: RetryPolicy,
+    /// What one query may take at most.
+    pub limits: QueryLimits,
 }
 
 impl Default for EngineSettings {
@@ -74,7 +83,7 @@ impl Default for EngineSettings {
             max_workers: 256,
             max_in_flight: 256,
             bytes_per_task: 128 * MIB,
-            tasks_per_stage: None,
+            tasks_per_stage: Vec::new(),
             partitions_per_task: 2,
             local_bytes: 8 * MIB,
             merge_groups: 1_000_000,
@@ -85,6 +94,7 @@ impl Default for EngineSettings {
             read_ahead: ReadAhead::default(),
             task_timeout: Duration::from_secs(300),
             retry: RetryPolicy::default(),
+            limits: QueryLimits::default(),
         }
     }
 }
@@ -93,76 +103,30 @@ const MIB: u64 = 1024 * 1024;
 
 impl EngineSettings {
     /// Names that [`set`](Self::set) takes, without their prefix `arachne.`.
-    pub const NAMES: [&str; 11] = [
-        "compute",
-        "exchange",
-        "max_workers",
-        "max_in_flight",
-        "bytes_per_task",
-        "tasks_per_stage",
-        "partitions_per_task",
-        "local_bytes",
-        "merge_groups",
-        "local_partitions",
-        "read_ahead",
-    ];
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SETTINGS.iter().map(|(name, _)| *name)
+    }
 
     /// Changes one setting by name, with or without the prefix `arachne.`.
     ///
     /// # Errors
-    /// `InvalidArgument` for a name that does not exist, or a value that is not of its kind.
+    /// `InvalidArgument` for a name that does not exist, or a value that is not of its kind; `PermissionDenied` for a limit
+    /// above the one that is in force.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let name = name.strip_prefix("arachne.").unwrap_or(name);
-        match name {
-            "compute" => self.compute = value.parse()?,
-            "exchange" => self.exchange = Some(value.to_owned()),
-            "max_workers" => self.max_workers = count(name, value)?,
-            "max_in_flight" => self.max_in_flight = count(name, value)?,
-            "bytes_per_task" => self.bytes_per_task = parse_bytes(name, value)?.max(1),
-            "tasks_per_stage" => self.tasks_per_stage = Some(count(name, value)?).filter(|tasks| *tasks > 0),
-            "partitions_per_task" => self.partitions_per_task = count(name, value)?.max(1),
-            "local_bytes" => self.local_bytes = parse_bytes(name, value)?,
-            "merge_groups" => self.merge_groups = count(name, value)?,
-            "local_partitions" => self.local_partitions = Some(count(name, value)?).filter(|count| *count > 0),
-            "read_ahead" => self.read_ahead.in_flight = count(name, value)?.max(1),
-            _ => {
-                return Err(Error::new(ErrorCode::InvalidArgument, format!("there is no setting 'arachne.{name}'"))
-                    .with_hint(format!("settings: {}", Self::NAMES.map(|name| format!("arachne.{name}")).join(", "))));
-            }
-        }
-        Ok(())
+        let Some((_, set)) = SETTINGS.iter().find(|(known, _)| *known == name) else {
+            let known: Vec<_> = Self::names().map(|name| format!("arachne.{name}")).collect();
+            return Err(Error::new(ErrorCode::InvalidArgument, format!("there is no setting 'arachne.{name}'"))
+                .with_hint(format!("settings: {}", known.join(", "))));
+        };
+        set(self, &Given { name, value })
     }
 
     pub(crate) fn width(&self) -> Width {
-        match self.tasks_per_stage {
-            Some(tasks) => Width::Tasks(tasks),
-            None => Width::BytesPerTask(self.bytes_per_task),
+        match &self.tasks_per_stage[..] {
+            [] => Width::BytesPerTask(self.bytes_per_task),
+            tasks => Width::Tasks(tasks.to_vec()),
         }
-    }
-}
-
-fn count(name: &str, value: &str) -> Result<usize> {
-    value.trim().parse().map_err(|_| {
-        Error::new(ErrorCode::InvalidArgument, format!("arachne.{name} wants a whole number, not '{value}'"))
-    })
-}
-
-/// `64MiB`, `8 MB`, `1048576`.
-fn parse_bytes(name: &str, value: &str) -> Result<u64> {
-    let text = value.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "k" | "kb" | "kib" => 1024.0,
-        "m" | "mb" | "mib" => 1024.0 * 1024.0,
-        "g" | "gb" | "gib" => 1024.0 * 1024.0 * 1024.0,
-        _ => f64::NAN,
-    };
-    match number.parse::<f64>() {
-        Ok(number) if factor.is_finite() => Ok((number * factor) as u64),
-        _ => Err(Error::new(ErrorCode::InvalidArgument, format!("arachne.{name} wants a size, not '{value}'"))
-            .with_hint("write it as 64MiB")),
     }
 }
 
@@ -178,14 +142,17 @@ mod tests {
         settings.set("tasks_per_stage", "7").unwrap();
         assert_eq!(settings.bytes_per_task, 1_572_864);
         assert_eq!(settings.compute, Compute::Lambda);
-        assert_eq!(settings.width(), Width::Tasks(7));
+        assert_eq!(settings.width(), Width::Tasks(vec![7]));
+        settings.set("tasks_per_stage", "3, 7,1").unwrap();
+        assert_eq!(settings.width(), Width::Tasks(vec![3, 7, 1]));
         settings.set("tasks_per_stage", "0").unwrap();
-        assert_eq!(settings.tasks_per_stage, None);
+        assert_eq!(settings.width(), Width::BytesPerTask(1_572_864));
+        assert!(settings.set("tasks_per_stage", "3,0").is_err());
     }
 
     #[test]
     fn every_name_is_known_and_others_are_refused_with_the_list() {
-        for name in EngineSettings::NAMES {
+        for name in EngineSettings::names() {
             let value = if name == "compute" { "embedded" } else { "1" };
             EngineSettings::default().set(name, value).unwrap();
         }
@@ -193,5 +160,18 @@ mod tests {
         assert!(error.hint.unwrap().contains("arachne.max_workers"));
         let error = EngineSettings::default().set("bytes_per_task", "lots").unwrap_err();
         assert!(error.message.contains("lots"));
+    }
+
+    #[test]
+    fn a_limit_is_only_lowered() {
+        let mut settings = EngineSettings::default();
+        settings.set("max_time", "1.5m").unwrap();
+        settings.set("max_time", "30s").unwrap();
+        assert_eq!(settings.limits.max_time, Some(Duration::from_secs(30)));
+        let error = settings.set("max_time", "31s").unwrap_err();
+        assert!(error.code == ErrorCode::PermissionDenied && error.hint.unwrap().contains("limits.max_time"));
+        settings.set("max_cost", "$0.25").unwrap();
+        assert_eq!(settings.limits.max_cost, Some(0.25));
+        assert!(settings.set("max_cost", "-1").is_err() && settings.set("max_cost", "NaN").is_err());
     }
 }
