@@ -105,7 +105,7 @@ impl Driver {
         self.publish.send_modify(|state| {
             state.running = state.running.saturating_sub(1);
             if let Some(stage) = state.stages.get_mut(&attempt.task.stage) {
-                stage.add_attempt(&bill, task_stats.as_ref());
+                stage.answered(attempt, &bill, task_stats.as_ref());
             }
         });
         let query_id = &self.config.query_id;
@@ -135,13 +135,12 @@ impl Driver {
 
     fn commit(&mut self, attempt: Attempt) {
         let Some(output) = self.outputs.remove(&attempt) else { return };
-        let rows = output.rows;
         let produced = Arc::new(ProducedTask { attempt, output });
         self.publish.send_modify(|state| {
-            state.committed.insert(attempt.task, produced);
             if let Some(stage) = state.stages.get_mut(&attempt.task.stage) {
-                stage.rows += rows;
+                stage.committed(attempt, &produced.output);
             }
+            state.committed.insert(attempt.task, produced);
         });
     }
 
@@ -156,8 +155,7 @@ impl Driver {
         self.publish.send_modify(|state| {
             state.running += 1;
             if let Some(stage) = state.stages.get_mut(&attempt.task.stage) {
-                stage.attempts += 1;
-                stage.retried += u32::from(attempt.number > 0);
+                stage.launched(attempt);
             }
         });
         let request = match self.request(attempt) {

@@ -11,6 +11,6 @@ mod task;
 pub use retry::{Failure, RetryPolicy};
 pub use run::{Run, RunObserver};
 pub use scheduler::{Action, Event, Scheduler, SchedulerLimits};
-pub use stage_stats::StageStats;
+pub use stage_stats::{StageStats, TaskDetail};
 pub use state::RunProgress;
 pub use task::{RunConfig, TaskSpec};

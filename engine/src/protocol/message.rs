@@ -149,5 +149,12 @@ pub struct TaskResponse {
 pub struct TaskStats {
     pub requests: RequestCounts,
     pub elapsed_ms: u64,
+    /// Of the operators and of the exchange writer.
     pub spilled_bytes: u64,
+    /// Rows that came out of the fragment's scans and inputs.
+    #[serde(default)]
+    pub rows_in: u64,
+    /// The most that operators and the exchange writer held at once, as far as they account for it.
+    #[serde(default)]
+    pub peak_memory_bytes: u64,
 }

@@ -18,6 +18,8 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::sync::mpsc;
 
 use super::WorkerSettings;
+use super::fragment_stats::FragmentStats;
+use super::task_memory::TaskMemory;
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Destination, OutputWriter, Source, layout};
 use crate::planner::distributed::{Fragment, FragmentInputs};
@@ -105,8 +107,9 @@ impl Worker {
         let exchange = self.exchange(&request, meter)?;
         let request = resolve_stored(request, exchange.as_ref()).await?;
         let pins = Arc::new(Pins::new(request.pins.clone())?);
+        let memory = Arc::new(TaskMemory::new(Arc::clone(&self.memory)));
         let runtime = Arc::new(RuntimeEnv {
-            memory_pool: Arc::clone(&self.memory),
+            memory_pool: Arc::clone(&memory) as _,
             disk_manager: Arc::clone(&self.disk),
             cache_manager: query_caches(&self.cache, Arc::clone(&pins))?,
             object_store_registry: QueryStores::with_pins(Arc::clone(&self.stores), Arc::clone(meter), pins),
@@ -120,8 +123,12 @@ impl Worker {
         fragment.plan = prepare_scans(fragment.plan, &self.settings.read_ahead)?;
 
         let mut writer = OutputWriter::try_new(&fragment.schema(), fragment.output_partitions(), &fragment.context)?;
-        execute(&fragment, &mut writer).await?;
-        stats.spilled_bytes = writer.spilled();
+        let executed = execute(&fragment, &mut writer).await;
+        let of_plan = FragmentStats::of(&fragment.plan);
+        stats.rows_in = of_plan.rows_in;
+        stats.spilled_bytes = of_plan.spilled_bytes + writer.spilled();
+        stats.peak_memory_bytes = memory.peak() as u64;
+        executed?;
         let (exchange, store) = exchange.unzip();
         let (run, attempt, placement) = (request.run, request.attempt, request.output);
         writer.finish(Destination { run, attempt, placement, exchange: exchange.as_ref(), store }).await
