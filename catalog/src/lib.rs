@@ -8,6 +8,7 @@ mod catalog;
 pub mod ddl;
 mod error;
 pub mod format;
+pub mod history;
 pub mod hive_path;
 pub mod hive_type;
 mod memory;

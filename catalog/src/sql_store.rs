@@ -7,6 +7,8 @@
 mod rows;
 mod schema;
 
+pub(crate) use rows::{read as read_json, written as written_json};
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use sqlx::{Sqlite, Transaction};
 
 use crate::catalog::{Catalog, DropMode};
 use crate::error::{CatalogError, CatalogErrorKind, Result};
+use crate::history::SqlHistory;
 use crate::model::{Database, Partition, Table};
 use crate::rules::{check_droppable, check_partitions, checked_database, checked_table, lower, partition_exists};
 
@@ -57,6 +60,11 @@ impl SqlCatalog {
         schema::migrate(&mut transaction).await.map_err(|error| failed(&error))?;
         transaction.commit().await.map_err(unavailable)?;
         Ok(catalog)
+    }
+
+    /// The history of queries in the same file.
+    pub fn history(&self) -> SqlHistory {
+        SqlHistory::new(self.pool.clone())
     }
 
     /// Lets go of the file; what was written is in it already.
@@ -168,7 +176,7 @@ impl SqlCatalog {
     }
 }
 
-fn unavailable(error: sqlx::Error) -> CatalogError {
+pub(crate) fn unavailable(error: sqlx::Error) -> CatalogError {
     CatalogError::new(CatalogErrorKind::Unavailable, format!("the catalog's database failed: {error}"))
 }
 

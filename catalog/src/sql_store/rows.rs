@@ -143,14 +143,14 @@ pub(super) async fn delete_partition(connection: &mut Connection, table: &Table,
     Ok(done.rows_affected() == 1)
 }
 
-fn written(value: &impl Serialize) -> Result<String> {
+pub(crate) fn written(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| damaged(&error))
 }
 
-fn read<T: DeserializeOwned>(json: &str) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|error| damaged(&error))
 }
 
 fn damaged(error: &serde_json::Error) -> CatalogError {
-    CatalogError::new(CatalogErrorKind::Unavailable, format!("a definition in the catalog cannot be read: {error}"))
+    CatalogError::new(CatalogErrorKind::Unavailable, format!("an entry of the catalog cannot be read: {error}"))
 }
