@@ -99,7 +99,7 @@ fn engine_settings(settings: &Settings) -> EngineSettings {
         max_workers: compute.max_workers,
         max_in_flight: compute.max_in_flight,
         bytes_per_task: compute.bytes_per_task.0.max(1),
-        tasks_per_stage: compute.tasks_per_stage,
+        tasks_per_stage: compute.tasks_per_stage.into_iter().collect(),
         partitions_per_task: compute.partitions_per_task.max(1),
         local_bytes: compute.local_bytes.0,
         memory_bytes: usize::try_from(limits.memory.0).unwrap_or(usize::MAX),

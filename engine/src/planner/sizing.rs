@@ -16,19 +16,20 @@ use datafusion::physical_plan::{ExecutionPlan, StatisticsArgs, StatisticsContext
 const BYTES_PER_ROW: u64 = 16;
 
 /// The width of a stage that reads files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Width {
     /// As many tasks as bytes (on disk, after pruning) need at so many bytes a task.
     BytesPerTask(u64),
-    /// Exactly so many, whatever the size.
-    Tasks(usize),
+    /// Exactly so many, whatever the size: the first scan of a plan gets the first entry, and so on, over and over.
+    Tasks(Vec<usize>),
 }
 
 impl Width {
-    pub(crate) fn tasks_for(self, bytes: u64) -> usize {
+    /// `nth` counts the scans of a plan.
+    pub(crate) fn tasks_for(&self, bytes: u64, nth: usize) -> usize {
         match self {
-            Self::BytesPerTask(budget) => usize::try_from(bytes.div_ceil(budget.max(1))).unwrap_or(usize::MAX),
-            Self::Tasks(tasks) => tasks,
+            Self::BytesPerTask(budget) => usize::try_from(bytes.div_ceil((*budget).max(1))).unwrap_or(usize::MAX),
+            Self::Tasks(tasks) => tasks.get(nth % tasks.len().max(1)).copied().unwrap_or(1),
         }
     }
 }
@@ -108,8 +109,13 @@ mod tests {
     #[test]
     fn width_follows_the_bytes() {
         let width = Width::BytesPerTask(100);
-        assert_eq!([0, 1, 100, 101, 1000].map(|bytes| width.tasks_for(bytes)), [0, 1, 1, 2, 10]);
-        assert_eq!(Width::Tasks(7).tasks_for(1), 7);
+        assert_eq!([0, 1, 100, 101, 1000].map(|bytes| width.tasks_for(bytes, 0)), [0, 1, 1, 2, 10]);
+    }
+
+    #[test]
+    fn forced_widths_go_round() {
+        let width = Width::Tasks(vec![3, 7, 1]);
+        assert_eq!([0, 1, 2, 3, 4].map(|nth| width.tasks_for(1, nth)), [3, 7, 1, 3, 7]);
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Default for ComputeSettings {
             max_workers: engine.max_workers,
             max_in_flight: engine.max_in_flight,
             bytes_per_task: ByteSize(engine.bytes_per_task),
-            tasks_per_stage: engine.tasks_per_stage,
+            tasks_per_stage: engine.tasks_per_stage.first().copied(),
             partitions_per_task: engine.partitions_per_task,
             local_bytes: ByteSize(engine.local_bytes),
             lambda: LambdaSection::default(),

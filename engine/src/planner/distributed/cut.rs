@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use datafusion::common::Result;
@@ -53,7 +54,7 @@ pub(crate) fn distributable(builder: SessionStateBuilder, settings: &CutSettings
                 .with_distributed_scale_up_leaf_node_handler(split_leaf)
                 // The first handler with an answer wins: correctness before size.
                 .with_distributed_desired_task_count_handler(SinglePartitionGuard)
-                .with_distributed_desired_task_count_handler(StageWidth(settings.clone()))
+                .with_distributed_desired_task_count_handler(StageWidth::new(settings.clone()))
         })
 }
 
@@ -154,7 +155,12 @@ pub(super) fn nominal_urls(event: RouteTasksEvent<'_>) -> Option<Result<RouteTas
     Some(urls)
 }
 
-pub(super) struct StageWidth(pub(super) CutSettings);
+/// Sizes the stages of one session's plans.
+pub(super) struct StageWidth {
+    settings: CutSettings,
+    /// Scans seen so far; the planner walks a plan in the same order every time.
+    scans: AtomicUsize,
+}
 
 #[async_trait]
 impl DesiredTaskCountHandler for StageWidth {
@@ -164,15 +170,20 @@ impl DesiredTaskCountHandler for StageWidth {
         }
         let scan = file_scan(event.plan)?;
         let bytes = file_bytes(&scan.file_groups);
-        let tasks = self.0.width.tasks_for(bytes).min(self.0.max_tasks);
+        let nth = self.scans.fetch_add(1, Ordering::Relaxed);
+        let tasks = self.settings.width.tasks_for(bytes, nth).min(self.settings.max_tasks);
         Some(Ok(DesiredTaskCountEventResponse::desired(tasks.max(1))))
     }
 }
 
 impl StageWidth {
+    pub(super) fn new(settings: CutSettings) -> Self {
+        Self { settings, scans: AtomicUsize::new(0) }
+    }
+
     /// Merging few groups in the coordinator saves a stage, its invocations and its exchange.
     fn aggregate(&self, aggregate: &AggregateExec) -> Option<DesiredTaskCountEventResponse> {
         let merges = matches!(aggregate.mode(), AggregateMode::Final | AggregateMode::FinalPartitioned);
-        (merges && few_groups(aggregate, self.0.merge_groups)).then(|| DesiredTaskCountEventResponse::maximum(1))
+        (merges && few_groups(aggregate, self.settings.merge_groups)).then(|| DesiredTaskCountEventResponse::maximum(1))
     }
 }

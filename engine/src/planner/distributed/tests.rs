@@ -293,7 +293,7 @@ fn config(partitions: usize) -> SessionConfig {
 }
 
 fn builder(partitions: usize, remedies: Remedies) -> SessionStateBuilder {
-    let cut = CutSettings { width: Width::Tasks(5), max_tasks: 5, merge_groups: 0 };
+    let cut = CutSettings { width: Width::Tasks(vec![5]), max_tasks: 5, merge_groups: 0 };
     let mut builder = SessionStateBuilder::new()
         .with_config(config(partitions))
         .with_default_features()
@@ -310,7 +310,7 @@ fn builder(partitions: usize, remedies: Remedies) -> SessionStateBuilder {
     if remedies.guard {
         builder = builder.with_distributed_desired_task_count_handler(SinglePartitionGuard);
     }
-    builder.with_distributed_desired_task_count_handler(StageWidth(cut))
+    builder.with_distributed_desired_task_count_handler(StageWidth::new(cut))
 }
 
 impl DistributedPlan {

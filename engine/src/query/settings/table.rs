@@ -13,7 +13,7 @@ pub(super) const SETTINGS: &[(&str, Setter)] = &[
     ("max_workers", |all, given| put(&mut all.max_workers, given.count())),
     ("max_in_flight", |all, given| put(&mut all.max_in_flight, given.count())),
     ("bytes_per_task", |all, given| put(&mut all.bytes_per_task, given.bytes().map(|bytes| bytes.max(1)))),
-    ("tasks_per_stage", |all, given| put(&mut all.tasks_per_stage, given.count_or_none())),
+    ("tasks_per_stage", |all, given| put(&mut all.tasks_per_stage, given.counts())),
     ("partitions_per_task", |all, given| put(&mut all.partitions_per_task, given.count().map(|count| count.max(1)))),
     ("local_bytes", |all, given| put(&mut all.local_bytes, given.bytes())),
     ("merge_groups", |all, given| put(&mut all.merge_groups, given.count())),

@@ -31,6 +31,17 @@ impl<'a> Given<'a> {
         Ok(Some(self.count()?).filter(|count| *count > 0))
     }
 
+    /// `3` or `3,7,1`, none of them 0; a lone 0 stands for none.
+    pub(super) fn counts(&self) -> Result<Vec<usize>> {
+        let count = |text: &str| text.trim().parse().map_err(|_| self.wrong("whole numbers"));
+        let counts = self.text().split(',').map(count).collect::<Result<Vec<usize>>>()?;
+        match &counts[..] {
+            [0] => Ok(Vec::new()),
+            several if several.contains(&0) => Err(self.wrong("numbers above 0")),
+            _ => Ok(counts),
+        }
+    }
+
     /// `64MiB`, `8 MB`, `1048576`; units are powers of 1024.
     pub(super) fn bytes(&self) -> Result<u64> {
         let (number, unit) = self.number_and_unit();
