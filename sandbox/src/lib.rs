@@ -4,5 +4,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout))]
 
+pub mod faults;
 pub mod lambda;
 pub mod s3;

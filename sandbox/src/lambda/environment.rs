@@ -11,12 +11,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::conditions::Injected;
 use super::failure::Failure;
 use super::memory;
 use super::process::Process;
 use super::runtime_api::{Init, Job, Reply, RuntimeApi};
 use super::settings::LambdaServerSettings;
 use super::workers::Workers;
+use crate::faults::LambdaFault;
 
 /// Often enough to catch a process that allocates, seldom enough to cost nothing.
 const MEMORY_CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -32,6 +34,16 @@ pub(super) struct Environment {
     started: Instant,
     memory_limit_mb: u64,
     peak_memory_mb: AtomicU64,
+}
+
+/// One invocation, as an environment needs it.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) request_id: String,
+    pub(super) payload: Bytes,
+    pub(super) function_arn: String,
+    pub(super) timeout: Duration,
+    pub(super) fault: Option<Injected>,
 }
 
 /// What became of an invocation that was handed to an environment.
@@ -93,7 +105,8 @@ impl Environment {
     }
 
     /// Hands one invocation to the worker and waits for its end. A failure but a reported one ends the process.
-    pub(super) async fn run(&self, request_id: String, payload: Bytes, function_arn: String, timeout: Duration) -> Run {
+    pub(super) async fn run(&self, work: Work) -> Run {
+        let Work { request_id, payload, function_arn, timeout, fault } = work;
         let (taken, is_taken) = oneshot::channel();
         let (reply, mut is_replied) = oneshot::channel();
         let handed_over = Instant::now();
@@ -111,6 +124,9 @@ impl Environment {
         };
         tracing::trace!(waited = ?begun.duration_since(handed_over), "work taken");
 
+        if let Some(failure) = self.struck_down(fault, begun).await {
+            return Run::Finished(Finished { duration: begun.elapsed(), result: Err(failure) });
+        }
         let result = tokio::select! {
             biased;
             reply = &mut is_replied => match reply {
@@ -125,6 +141,10 @@ impl Environment {
             () = tokio::time::sleep_until(begun + timeout) => self.kill_for(Failure::TimedOut(timeout)).await,
             () = self.exceeds_memory() => self.kill_for(Failure::OutOfMemory).await,
         };
+        let result = match (result, fault.map(|fault| fault.class)) {
+            (Ok(_), Some(LambdaFault::CrashAfterOutput)) => Err(Failure::Exited(self.process.kill().await)),
+            (result, _) => result,
+        };
         let duration = match &result {
             Err(Failure::TimedOut(_)) => timeout,
             _ => begun.elapsed(),
@@ -135,6 +155,33 @@ impl Environment {
     /// The most memory used so far, in MB, as far as it was looked at.
     pub(super) fn peak_memory_mb(&self) -> u64 {
         self.look_at_memory()
+    }
+
+    /// Kills the worker in the middle of its work, if that is the fault.
+    async fn struck_down(&self, fault: Option<Injected>, begun: Instant) -> Option<Failure> {
+        let fault = fault?;
+        match fault.class {
+            LambdaFault::CrashBeforeOutput => Some(Failure::Exited(self.process.kill().await)),
+            LambdaFault::OutOfMemory => {
+                self.process.kill().await;
+                self.peak_memory_mb.fetch_max(self.memory_limit_mb + 1, Ordering::Relaxed);
+                Some(Failure::OutOfMemory)
+            }
+            LambdaFault::Timeout => {
+                tokio::time::sleep_until(begun + fault.timeout_after).await;
+                self.process.kill().await;
+                Some(Failure::TimedOut(fault.timeout_after))
+            }
+            LambdaFault::Throttle
+            | LambdaFault::ThrottleRetryAfter
+            | LambdaFault::ServiceError
+            | LambdaFault::CrashAfterOutput
+            | LambdaFault::Duplicate
+            | LambdaFault::LateAnswer
+            | LambdaFault::CutAnswer
+            | LambdaFault::TruncatedAnswer
+            | LambdaFault::ColdStart => None,
+        }
     }
 
     async fn kill_for(&self, failure: Failure) -> Result<Bytes, Failure> {

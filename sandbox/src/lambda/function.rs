@@ -1,5 +1,6 @@
 //! The function: its environments, warm ones kept, and the way of one invocation through them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::environment::{Environment, Finished, Run};
+use super::conditions::{Injected, LambdaConditions};
+use super::environment::{Environment, Finished, Run, Work};
 use super::failure::Failure;
 use super::invocation_log::{InvocationLog, InvocationRecord, InvocationStatus};
 use super::logs::TAIL_BYTES;
@@ -18,6 +20,7 @@ use super::name;
 use super::report::{Report, end_line, start_line};
 use super::settings::LambdaServerSettings;
 use super::workers::{WorkerProcess, Workers};
+use crate::faults::{FaultClass as _, LambdaFault};
 
 #[derive(Debug)]
 pub(super) struct Function {
@@ -27,6 +30,9 @@ pub(super) struct Function {
     idle: Mutex<Vec<Environment>>,
     workers: Arc<Workers>,
     log: InvocationLog,
+    conditions: LambdaConditions,
+    /// Invocations that run or wait for room.
+    under_way: Arc<AtomicUsize>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -35,6 +41,8 @@ pub(super) struct Function {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) payload: Bytes,
+    /// Its connection is to break in the middle of the payload.
+    pub(super) is_cut: bool,
     pub(super) is_function_error: bool,
     /// The last 4 KB of the log.
     pub(super) log_tail: Vec<u8>,
@@ -43,7 +51,11 @@ pub(super) struct Answer {
 /// Why an invocation was not run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NotRun {
-    Throttled,
+    Throttled {
+        /// Whether the caller is told when to come back.
+        retry_after: bool,
+    },
+    ServiceFailed,
     Stopping,
 }
 
@@ -55,6 +67,8 @@ impl Function {
             idle: Mutex::default(),
             workers: Arc::default(),
             log: InvocationLog::default(),
+            conditions: LambdaConditions::default(),
+            under_way: Arc::default(),
             tasks,
             stop,
         })
@@ -76,34 +90,66 @@ impl Function {
         self.log.snapshot()
     }
 
+    pub(super) fn conditions(&self) -> &LambdaConditions {
+        &self.conditions
+    }
+
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
     /// Runs one invocation now, or refuses it. It runs to its end even if the caller goes away.
     pub(super) async fn invoke(self: &Arc<Self>, request_id: String, payload: Bytes) -> Result<Answer, NotRun> {
         if self.stop.is_cancelled() {
             return Err(NotRun::Stopping);
         }
+        let fault = self.conditions.next_fault(&payload);
+        let class = fault.map(|fault| fault.class);
+        if class == Some(LambdaFault::ServiceError) {
+            return Err(NotRun::ServiceFailed);
+        }
+        if let Some(LambdaFault::Throttle | LambdaFault::ThrottleRetryAfter) = class {
+            self.log.add(self.throttled(request_id, payload.len(), fault));
+            return Err(NotRun::Throttled { retry_after: class == Some(LambdaFault::ThrottleRetryAfter) });
+        }
         let Ok(permit) = self.permits.clone().try_acquire_owned() else {
-            self.log.add(self.throttled(request_id, payload.len()));
-            return Err(NotRun::Throttled);
+            self.log.add(self.throttled(request_id, payload.len(), None));
+            return Err(NotRun::Throttled { retry_after: true });
         };
+        if class == Some(LambdaFault::Duplicate) {
+            self.invoke_later(request_id.clone(), payload.clone());
+        }
         let (answer, is_answered) = oneshot::channel();
         self.tasks.spawn({
-            let function = self.clone();
+            let (function, under_way) = (self.clone(), self.begin());
             async move {
+                let result = function.run(permit, &request_id, payload, fault).await;
+                drop(under_way);
                 // An error says that the caller went away.
-                let _ = answer.send(function.run(permit, &request_id, payload).await);
+                let _ = answer.send(result);
             }
         });
-        is_answered.await.map_err(|_| NotRun::Stopping)
+        let answer = is_answered.await.map_err(|_| NotRun::Stopping)?;
+        Ok(match fault {
+            Some(fault) => answer.with(fault).await,
+            None => answer,
+        })
     }
 
     /// Runs one invocation when there is room for it, with nobody waiting for its answer.
     pub(super) fn invoke_later(self: &Arc<Self>, request_id: String, payload: Bytes) {
-        let function = self.clone();
+        let (function, under_way) = (self.clone(), self.begin());
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(async move {
             if let Ok(permit) = function.permits.clone().acquire_owned().await {
-                function.run(permit, &request_id, payload).await;
+                function.run(permit, &request_id, payload, None).await;
             }
+            drop(under_way);
         }));
+    }
+
+    fn begin(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self.under_way.clone())
     }
 
     /// Ends environments that have been idle for too long. Runs until dropped.
@@ -119,8 +165,14 @@ impl Function {
     }
 
     /// The environment is idle again, and the permit given back, before the caller hears the answer.
-    async fn run(&self, permit: OwnedSemaphorePermit, request_id: &str, payload: Bytes) -> Answer {
-        let (bytes_in, mut invocation) = (payload.len(), Invocation::default());
+    async fn run(
+        &self,
+        permit: OwnedSemaphorePermit,
+        request_id: &str,
+        payload: Bytes,
+        fault: Option<Injected>,
+    ) -> Answer {
+        let (bytes_in, mut invocation) = (payload.len(), Invocation { fault, ..Invocation::default() });
         let environment = self.run_in_environment(&mut invocation, request_id, payload).await;
 
         let mut max_memory_mb = 0;
@@ -144,8 +196,15 @@ impl Function {
         request_id: &str,
         payload: Bytes,
     ) -> Option<Environment> {
+        let cold_start = invocation.fault.filter(|fault| fault.class == LambdaFault::ColdStart);
+        if let Some(fault) = cold_start {
+            // It makes room for the one that is started.
+            drop(self.take_idle());
+            tokio::time::sleep(fault.delay).await;
+        }
         loop {
-            let (environment, is_cold) = match self.take_idle() {
+            let warm = if cold_start.is_none() { self.take_idle() } else { None };
+            let (environment, is_cold) = match warm {
                 Some(environment) => (environment, false),
                 None => {
                     let start = Environment::start(&self.settings, self.workers.clone(), &self.tasks, &self.stop).await;
@@ -166,7 +225,9 @@ impl Function {
                 let init = environment.initialised(self.settings.init_timeout).await;
                 invocation.log.extend(environment.process.logs.take().await);
                 match init {
-                    Ok(duration) => invocation.init = Some(duration),
+                    Ok(duration) => {
+                        invocation.init = Some(duration + cold_start.map_or(Duration::ZERO, |fault| fault.delay));
+                    }
                     Err(failure) => {
                         invocation.start(request_id);
                         invocation.duration = begun.elapsed();
@@ -175,9 +236,15 @@ impl Function {
                     }
                 }
             }
-            let run = environment.run(request_id.to_owned(), payload.clone(), self.arn(), self.settings.timeout);
             invocation.start(request_id);
-            match run.await {
+            let work = Work {
+                request_id: request_id.to_owned(),
+                payload: payload.clone(),
+                function_arn: self.arn(),
+                timeout: self.settings.timeout,
+                fault: invocation.fault,
+            };
+            match environment.run(work).await {
                 Run::Finished(Finished { duration, result }) => {
                     (invocation.duration, invocation.result) = (duration, result);
                     return Some(environment);
@@ -253,13 +320,14 @@ impl Function {
             max_memory_mb,
             bytes_in: bytes_in as u64,
             bytes_out: payload.len() as u64,
+            fault: invocation.fault.map(|fault| fault.class.name()),
         });
         let excess = invocation.log.len().saturating_sub(TAIL_BYTES);
         invocation.log.drain(..excess);
-        Answer { payload, is_function_error: invocation.result.is_err(), log_tail: invocation.log }
+        Answer { payload, is_cut: false, is_function_error: invocation.result.is_err(), log_tail: invocation.log }
     }
 
-    fn throttled(&self, request_id: String, bytes_in: usize) -> InvocationRecord {
+    fn throttled(&self, request_id: String, bytes_in: usize, fault: Option<Injected>) -> InvocationRecord {
         InvocationRecord {
             function: self.settings.function.clone(),
             request_id,
@@ -272,6 +340,7 @@ impl Function {
             max_memory_mb: 0,
             bytes_in: bytes_in as u64,
             bytes_out: 0,
+            fault: fault.map(|fault| fault.class.name()),
         }
     }
 }
@@ -284,11 +353,52 @@ struct Invocation {
     init: Option<Duration>,
     duration: Duration,
     result: Result<Bytes, Failure>,
+    fault: Option<Injected>,
+}
+
+/// Counts an invocation for as long as it lives.
+#[derive(Debug)]
+struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Answer {
+    /// As it arrives after a fault of its delivery.
+    async fn with(self, fault: Injected) -> Self {
+        match fault.class {
+            LambdaFault::LateAnswer => {
+                tokio::time::sleep(fault.delay).await;
+                self
+            }
+            LambdaFault::CutAnswer => Self { is_cut: true, ..self },
+            LambdaFault::TruncatedAnswer => Self { payload: self.payload.slice(..self.payload.len() / 2), ..self },
+            LambdaFault::Throttle
+            | LambdaFault::ThrottleRetryAfter
+            | LambdaFault::ServiceError
+            | LambdaFault::Timeout
+            | LambdaFault::CrashBeforeOutput
+            | LambdaFault::CrashAfterOutput
+            | LambdaFault::OutOfMemory
+            | LambdaFault::Duplicate
+            | LambdaFault::ColdStart => self,
+        }
+    }
 }
 
 impl Default for Invocation {
     fn default() -> Self {
-        Self { log: Vec::new(), is_cold: false, init: None, duration: Duration::ZERO, result: Ok(Bytes::new()) }
+        Self {
+            log: Vec::new(),
+            is_cold: false,
+            init: None,
+            duration: Duration::ZERO,
+            result: Ok(Bytes::new()),
+            fault: None,
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub struct InvocationRecord {
     pub max_memory_mb: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
+    /// The class of the fault that was injected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -14,6 +14,7 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::cut_answer::{AnswerBody, CutShort, deliver};
 use super::function::{Answer, Function, NotRun};
 use super::http_server::{BodyError, READ_LIMIT_BYTES, read_body};
 use super::name::{self, FunctionName, LATEST};
@@ -37,7 +38,7 @@ impl InvokeApi {
         Self { function, verifier }
     }
 
-    pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let request_id = Uuid::new_v4().to_string();
         let mut response = self.answer(&request_id, request).await.unwrap_or_else(|error| {
             tracing::debug!(request_id, ?error, "request refused");
@@ -46,7 +47,7 @@ impl InvokeApi {
         if let Ok(request_id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert("x-amzn-requestid", request_id);
         }
-        response
+        deliver(response)
     }
 
     async fn answer(
@@ -129,7 +130,8 @@ impl InvokeApi {
             InvocationType::RequestResponse => {
                 let answer =
                     self.function.invoke(request_id.to_owned(), payload).await.map_err(|refused| match refused {
-                        NotRun::Throttled => ServiceError::TooManyRequests,
+                        NotRun::Throttled { retry_after } => ServiceError::TooManyRequests { retry_after },
+                        NotRun::ServiceFailed => ServiceError::ServiceException,
                         NotRun::Stopping => ServiceError::Stopping,
                     })?;
                 let wants_log = headers.get("x-amz-log-type").is_some_and(|value| value == "Tail");
@@ -198,7 +200,10 @@ fn too_large(size: Option<usize>, invocation_type: InvocationType) -> ServiceErr
 }
 
 fn invocation_answer(answer: Answer, wants_log: bool) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(answer.payload));
+    let mut response = Response::new(Full::new(answer.payload.clone()));
+    if answer.is_cut {
+        response.extensions_mut().insert(CutShort(answer.payload));
+    }
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     headers.insert("x-amz-executed-version", HeaderValue::from_static(LATEST));

@@ -11,6 +11,8 @@
 //! worker's process, not processes that it started itself. Memory is looked up in `/proc`: without one (not on Linux) it is
 //! neither limited nor reported.
 
+mod conditions;
+mod cut_answer;
 mod environment;
 mod failure;
 mod function;
@@ -32,6 +34,7 @@ mod tests;
 mod variables;
 mod workers;
 
+pub use conditions::LambdaConditions;
 pub use invocation_log::{InvocationRecord, InvocationStatus};
 pub use server::{LambdaServer, StartError};
 pub use settings::LambdaServerSettings;

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use super::conditions::LambdaConditions;
 use super::function::Function;
 use super::http_server;
 use super::invocation_log::InvocationRecord;
@@ -38,7 +39,7 @@ pub struct LambdaServer {
 
 impl LambdaServer {
     /// Binds the address and serves from now on. No worker is started before the first invocation.
-    pub async fn start(settings: LambdaServerSettings) -> Result<Self, StartError> {
+    pub async fn start(mut settings: LambdaServerSettings) -> Result<Self, StartError> {
         if settings.command.is_empty() {
             return Err(StartError::NoCommand);
         }
@@ -48,6 +49,9 @@ impl LambdaServer {
         let listen_error = |source| StartError::Listen { addr: settings.addr, source };
         let listener = TcpListener::bind(settings.addr).await.map_err(listen_error)?;
         let addr = listener.local_addr().map_err(listen_error)?;
+
+        // A function that calls functions finds this server where it would find AWS.
+        settings.env.insert(0, ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), format!("http://{addr}")));
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -80,6 +84,16 @@ impl LambdaServer {
     /// The last invocations (at most 10,000), oldest first, throttled ones included.
     pub fn invocation_log(&self) -> Vec<InvocationRecord> {
         self.function.invocation_log()
+    }
+
+    /// How many invocations run or wait for room, those included whose caller has gone.
+    pub fn under_way(&self) -> usize {
+        self.function.under_way()
+    }
+
+    /// Faults, which may be changed while the server runs.
+    pub fn conditions(&self) -> &LambdaConditions {
+        self.function.conditions()
     }
 
     /// Stops listening, kills the workers, and returns when they are gone and their temporary files deleted.

@@ -28,7 +28,12 @@ pub(super) enum ServiceError {
     InvalidContent {
         message: String,
     },
-    TooManyRequests,
+    TooManyRequests {
+        /// Whether the answer says when to come back.
+        retry_after: bool,
+    },
+    /// Something went wrong inside Lambda.
+    ServiceException,
     Stopping,
 }
 
@@ -76,10 +81,15 @@ impl ServiceError {
                 "InvalidRequestContentException",
                 json!({"Type": "User", "message": format!("Could not parse request body into json: {message}")}),
             ),
-            Self::TooManyRequests => (
+            Self::TooManyRequests { .. } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "TooManyRequestsException",
                 json!({"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}),
+            ),
+            Self::ServiceException => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "ServiceException",
+                json!({"Type": "Service", "Message": "An error occurred and the request cannot be processed."}),
             ),
             Self::Stopping => (
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -92,7 +102,7 @@ impl ServiceError {
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         headers.insert("x-amzn-errortype", HeaderValue::from_static(error_type));
-        if self == Self::TooManyRequests {
+        if self == (Self::TooManyRequests { retry_after: true }) {
             headers.insert("retry-after", HeaderValue::from_static("1"));
         }
         response

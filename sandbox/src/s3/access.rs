@@ -6,7 +6,7 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Result, s3_error};
 
-use super::service::S3Conditions;
+use super::server_conditions::S3Conditions;
 
 /// The server's one key pair.
 pub(crate) struct KeyPair {

@@ -31,6 +31,9 @@ pub struct RequestRecord {
     pub elapsed_us: u64,
     /// Whether the whole answer was handed over.
     pub complete: bool,
+    /// The class of the fault that was injected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
 }
 
 /// The requests a server has seen: the last ones in memory, all of them in a file if one was asked for.
@@ -72,6 +75,7 @@ impl RequestLog {
             response_bytes = record.response_bytes,
             elapsed_us = record.elapsed_us,
             complete = record.complete,
+            fault = record.fault,
             "s3 request"
         );
         if let Some(file) = &self.file {

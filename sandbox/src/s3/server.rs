@@ -18,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use super::access::{Access, KeyPair};
 use super::backend::Backend;
 use super::request_log::RequestLog;
-use super::service::{LoggedService, S3Conditions};
+use super::server_conditions::S3Conditions;
+use super::service::LoggedService;
 use super::settings::S3Settings;
 use super::store::Store;
+use super::wire::Wire;
 
 /// How long [`S3Server::shutdown`] waits for requests in flight.
 const GRACE: Duration = Duration::from_secs(10);
@@ -69,6 +71,7 @@ impl S3Server {
 
         let service = LoggedService {
             s3: s3_service(&settings, Arc::clone(&store), Arc::clone(&conditions)),
+            store: Arc::clone(&store),
             conditions: Arc::clone(&conditions),
             log: Arc::clone(&log),
             last_request: AtomicU64::new(0),
@@ -111,7 +114,7 @@ impl S3Server {
         &self.log
     }
 
-    /// Latency and denied buckets, which may be changed while the server runs.
+    /// Latency, bandwidth, denied buckets and faults, which may be changed while the server runs.
     pub fn conditions(&self) -> &S3Conditions {
         &self.conditions
     }
@@ -191,11 +194,12 @@ async fn serve(stream: TcpStream, service: Arc<LoggedService>, stop: Cancellatio
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
+    let (wire, reset) = Wire::new(stream);
     let answer = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { service.serve(request).await }
+        let (service, reset) = (Arc::clone(&service), reset.clone());
+        async move { service.serve(request, &reset).await }
     });
-    let mut connection = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    let mut connection = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(wire), answer));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

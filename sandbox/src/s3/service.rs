@@ -1,90 +1,64 @@
-//! Around `s3s`, per request: waits the latency, counts bytes both ways, and writes the log.
+//! Around `s3s`, per request: waits the latency, injects faults, counts bytes both ways, and writes the log.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::future::poll_fn;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use percent_encoding::percent_decode_str;
+use s3s::dto::StreamingBlob;
 use s3s::service::S3Service;
-use s3s::{S3Result, StdError, s3_error};
+use s3s::{S3Result, StdError};
 
 use super::access::OperationName;
+use super::conditions::WriteCondition;
+use super::fault::{Injected, operation};
 use super::request_log::{RequestLog, RequestRecord};
+use super::server_conditions::S3Conditions;
+use super::shaped_body::ShapedBody;
+use super::store::{Attributes, Expected, Store, blocking, stage};
+use super::wire::ResetSwitch;
+use crate::faults::{FaultClass as _, S3Asked, S3Fault};
 
 /// How much of a refused request's body is read all the same, in bytes, so that its client can read the answer.
 const DRAIN_LIMIT: u64 = 64 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
-/// What a running server does to requests beside answering them. It can be changed at any time.
-#[derive(Debug, Default)]
-pub struct S3Conditions {
-    latency_us: AtomicU64,
-    denied_buckets: RwLock<BTreeSet<String>>,
-}
-
-impl S3Conditions {
-    /// Makes every request wait this long before it is served.
-    pub fn set_latency(&self, latency: Duration) {
-        self.latency_us.store(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    /// Answers requests to this bucket with 403 `AccessDenied`.
-    pub fn deny_bucket(&self, bucket: &str) {
-        self.denied_buckets.write().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned());
-    }
-
-    /// Takes back [`deny_bucket`](Self::deny_bucket).
-    pub fn allow_bucket(&self, bucket: &str) {
-        self.denied_buckets.write().unwrap_or_else(PoisonError::into_inner).remove(bucket);
-    }
-
-    pub(crate) fn check_bucket(&self, bucket: &str) -> S3Result<()> {
-        if self.denied_buckets.read().unwrap_or_else(PoisonError::into_inner).contains(bucket) {
-            return Err(s3_error!(AccessDenied, "Access Denied"));
-        }
-        Ok(())
-    }
-
-    async fn wait(&self) {
-        let latency = self.latency_us.load(Ordering::Relaxed);
-        if latency > 0 {
-            tokio::time::sleep(Duration::from_micros(latency)).await;
-        }
-    }
-}
-
 /// Answers the requests of all connections.
 pub(crate) struct LoggedService {
     pub(crate) s3: S3Service,
+    pub(crate) store: Arc<Store>,
     pub(crate) conditions: Arc<S3Conditions>,
     pub(crate) log: Arc<RequestLog>,
     pub(crate) last_request: AtomicU64,
 }
 
 impl LoggedService {
-    pub(crate) async fn serve(&self, request: Request<Incoming>) -> io::Result<Response<LoggedBody>> {
+    /// An error closes the connection: because of a fault, or because `s3s` could not even write its error document.
+    pub(crate) async fn serve(
+        &self,
+        request: Request<Incoming>,
+        reset: &ResetSwitch,
+    ) -> io::Result<Response<LoggedBody>> {
         let (mut head, body) = request.into_parts();
-        let operation = OperationName::default();
-        head.extensions.insert(operation.clone());
+        let name = OperationName::default();
+        head.extensions.insert(name.clone());
         let received = RequestBody::new(body);
-        let mut pending = PendingRecord::new(Arc::clone(&self.log), &head, operation, Arc::clone(&received.bytes));
+        let mut pending = PendingRecord::new(Arc::clone(&self.log), &head, name, Arc::clone(&received.bytes));
+        let fault = self.conditions.next_fault(&asked(&head, &pending.record));
+        pending.record.fault = fault.map(|fault| fault.class.name());
         let headless = head.method == Method::HEAD;
         let waits_for_continue = head.headers.contains_key(header::EXPECT);
 
         self.conditions.wait().await;
-        let body = s3s::Body::http_body_unsync(received.clone());
-        // An error here (s3s could not even write its error document) closes the connection.
-        let answered = self.s3.call(Request::from_parts(head, body)).await;
-        let mut response = answered.map_err(|error| io::Error::other(StdError::from(error)))?;
+        let mut response = self.answer(head, &received, fault, reset).await?;
 
         let status = response.status();
         if (status.is_client_error() || status.is_server_error()) && !waits_for_continue {
@@ -95,11 +69,67 @@ impl LoggedService {
             mem::take(response.body_mut());
         }
         pending.record.status = status.as_u16();
+        self.replace_what_was_read(&pending.record).await;
         let id = self.last_request.fetch_add(1, Ordering::Relaxed) + 1;
         response.headers_mut().insert(REQUEST_ID, HeaderValue::from(id));
         let (head, body) = response.into_parts();
-        let body = LoggedBody::new(body, content_length(&head.headers), pending);
+        let length = content_length(&head.headers).or(body.size_hint().exact());
+        let shape = fault.map(|fault| fault.shape(length)).unwrap_or_default();
+        let shape = shape.at_most(self.conditions.bytes_per_second());
+        let body = LoggedBody::new(ShapedBody::new(body, shape), length, pending);
         Ok(Response::from_parts(head, body))
+    }
+
+    /// What `s3s` answers, or the fault instead.
+    async fn answer(
+        &self,
+        mut head: http::request::Parts,
+        received: &RequestBody,
+        fault: Option<Injected>,
+        reset: &ResetSwitch,
+    ) -> io::Result<Response<s3s::Body>> {
+        if let Some(refusal) = fault.and_then(|fault| fault.refusal()) {
+            return Ok(refusal);
+        }
+        let class = fault.map(|fault| fault.class);
+        if class == Some(S3Fault::Reset) {
+            reset.turn_on();
+            return Err(io::Error::other("reset on purpose"));
+        }
+        if let Some(fault) = fault.filter(|fault| fault.class == S3Fault::SlowFirstByte) {
+            tokio::time::sleep(fault.delay).await;
+        }
+        if let Some(slip) = fault.and_then(|fault| fault.range_slip()) {
+            head.extensions.insert(slip);
+        }
+        let body = s3s::Body::http_body_unsync(received.clone());
+        let answered = self.s3.call(Request::from_parts(head, body)).await;
+        if class == Some(S3Fault::AnswerLost) {
+            reset.turn_on();
+            return Err(io::Error::other("answer lost on purpose"));
+        }
+        answered.map_err(|error| io::Error::other(StdError::from(error)))
+    }
+
+    /// See [`S3Conditions::replace_after_reads`].
+    async fn replace_what_was_read(&self, record: &RequestRecord) {
+        let (Some(bucket), Some(key)) = (&record.bucket, &record.key) else { return };
+        if record.method != "GET" || !matches!(record.status, 200 | 206) {
+            return;
+        }
+        let Some(bytes) = self.conditions.count_read(bucket, key) else { return };
+        if let Err(error) = self.replace(bucket, key, bytes).await {
+            tracing::warn!(bucket, key, ?error, "an object could not be replaced");
+        }
+    }
+
+    async fn replace(&self, bucket: &str, key: &str, bytes: Bytes) -> S3Result<()> {
+        let bucket = self.store.bucket(bucket)?;
+        let body = StreamingBlob::from(s3s::Body::from(bytes));
+        let staged = stage(&bucket.staging_dir(), Some(body), Expected::default()).await?;
+        let key = key.to_owned();
+        blocking(move || bucket.put(&key, staged, Attributes::default(), &WriteCondition::Always)).await?;
+        Ok(())
     }
 }
 
@@ -151,15 +181,15 @@ impl Body for RequestBody {
 
 /// An answer's body, which finishes the request's record when its last byte is handed over or when it is dropped.
 pub(crate) struct LoggedBody {
-    inner: s3s::Body,
+    inner: ShapedBody,
     /// Body bytes still to come, when that is known.
     remaining: Option<u64>,
     pending: Option<PendingRecord>,
 }
 
 impl LoggedBody {
-    fn new(inner: s3s::Body, length: Option<u64>, pending: PendingRecord) -> Self {
-        let remaining = if inner.is_end_stream() { Some(0) } else { length.or(inner.size_hint().exact()) };
+    fn new(inner: ShapedBody, length: Option<u64>, pending: PendingRecord) -> Self {
+        let remaining = if inner.is_end_stream() { Some(0) } else { length };
         let mut body = Self { inner, remaining, pending: Some(pending) };
         if remaining == Some(0) {
             body.complete();
@@ -189,7 +219,7 @@ impl Body for LoggedBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let frame = Pin::new(&mut self.inner).poll_frame(cx).map_err(io::Error::other);
+        let frame = Pin::new(&mut self.inner).poll_frame(cx);
         match &frame {
             Poll::Ready(Some(Ok(frame))) => self.count(frame.data_ref().map_or(0, Bytes::len) as u64),
             Poll::Ready(None) => self.complete(),
@@ -244,6 +274,16 @@ impl Drop for PendingRecord {
         record.request_bytes = self.request_bytes.load(Ordering::Relaxed);
         record.elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.log.push(record);
+    }
+}
+
+fn asked<'a>(head: &http::request::Parts, record: &'a RequestRecord) -> S3Asked<'a> {
+    let key = record.key.as_deref();
+    S3Asked {
+        operation: operation(head, key),
+        bucket: record.bucket.as_deref().unwrap_or_default(),
+        key: key.or(record.prefix.as_deref()).unwrap_or_default(),
+        range: record.range.as_deref(),
     }
 }
 

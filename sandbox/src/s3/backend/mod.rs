@@ -14,7 +14,8 @@ use std::sync::Arc;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use super::service::S3Conditions;
+use super::fault::RangeSlip;
+use super::server_conditions::S3Conditions;
 use super::store::{Bucket, Store};
 
 pub(crate) struct Backend {
@@ -56,7 +57,8 @@ impl S3 for Backend {
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
-        self.read(request.input).await.map(S3Response::new)
+        let slip = request.extensions.get::<RangeSlip>().copied();
+        self.read(request.input, slip).await.map(S3Response::new)
     }
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {

@@ -7,6 +7,7 @@ use s3s::{S3Error, S3Result, s3_error};
 
 use super::{Backend, etag, not_kept, signed};
 use crate::s3::conditions::ReadConditions;
+use crate::s3::fault::RangeSlip;
 use crate::s3::file_body::{fits_one_chunk, read_range, stream_range};
 use crate::s3::store::{ObjectInfo, blocking, timestamp};
 
@@ -14,7 +15,8 @@ use crate::s3::store::{ObjectInfo, blocking, timestamp};
 const NO_CONTENT_TYPE: &str = "binary/octet-stream";
 
 impl Backend {
-    pub(super) async fn read(&self, input: GetObjectInput) -> S3Result<GetObjectOutput> {
+    /// `slip` is a fault: other bytes are sent than a range asks for.
+    pub(super) async fn read(&self, input: GetObjectInput, slip: Option<RangeSlip>) -> S3Result<GetObjectOutput> {
         refuse(&input.version_id, input.part_number, &input.sse_customer_key)?;
         let bucket = self.bucket(&input.bucket)?;
         let found = bucket.object(&input.key)?;
@@ -25,18 +27,25 @@ impl Backend {
             if_unmodified_since: input.if_unmodified_since,
         };
         // One visit to a blocking thread opens the file, judges what was opened, and reads it if it is small.
-        let (object, range, body) = blocking(move || {
+        let (object, range, length, body) = blocking(move || {
             let (object, file) = bucket.open(found)?;
             conditions.check(&object)?;
             let range = byte_range(input.range, object.size)?;
-            let bytes = range.clone().unwrap_or(0..object.size);
-            let body = if fits_one_chunk(bytes.end - bytes.start) {
+            let (range, bytes) = match (range, slip) {
+                (Some(asked), Some(slip)) => {
+                    let (label, bytes) = slip.apply(asked, object.size);
+                    (Some(label), bytes)
+                }
+                (range, _) => (range.clone(), range.unwrap_or(0..object.size)),
+            };
+            let length = bytes.end - bytes.start;
+            let body = if fits_one_chunk(length) {
                 let bytes = read_range(&file, bytes).map_err(S3Error::internal_error)?;
                 StreamingBlob::from(s3s::Body::from(bytes))
             } else {
                 stream_range(file, bytes)
             };
-            Ok((object, range, body))
+            Ok((object, range, length, body))
         })
         .await?;
         let head = head_output(&object, range);
@@ -47,7 +56,7 @@ impl Backend {
             content_disposition: head.content_disposition,
             content_encoding: head.content_encoding,
             content_language: head.content_language,
-            content_length: head.content_length,
+            content_length: signed(length),
             content_range: head.content_range,
             content_type: head.content_type,
             e_tag: head.e_tag,
