@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arachne_sandbox::faults::FaultSpec;
 use arachne_sandbox::lambda::{LambdaServer, LambdaServerSettings};
 use arachne_sandbox::s3::{S3Server, S3Settings};
 use clap::Args;
@@ -36,6 +37,8 @@ pub(crate) struct LocalCloudSettings {
     /// Objects in `s3/`, the catalog in `catalog.sqlite`, the log of requests in `s3-requests.jsonl`.
     pub(crate) dir: PathBuf,
     pub(crate) size: LambdaSize,
+    /// What is to go wrong.
+    pub(crate) faults: Option<FaultSpec>,
     /// 0 takes a free port.
     pub(crate) s3_port: u16,
     pub(crate) lambda_port: u16,
@@ -51,7 +54,7 @@ pub(crate) struct LocalCloud {
 
 impl LocalCloud {
     pub(crate) async fn start(settings: LocalCloudSettings) -> anyhow::Result<Self> {
-        let LocalCloudSettings { dir, size, s3_port, lambda_port } = settings;
+        let LocalCloudSettings { dir, size, faults, s3_port, lambda_port } = settings;
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
         let dir = dir.canonicalize().with_context(|| format!("cannot use the folder {}", dir.display()))?;
         // New each time: whoever has not read the environment file cannot use the buckets.
@@ -81,6 +84,9 @@ impl LocalCloud {
             ..LambdaServerSettings::default()
         };
         let lambda = LambdaServer::start(lambda).await.context("the local Lambda did not start")?;
+        if let Some(faults) = faults {
+            set_faults(faults, &s3, &lambda);
+        }
         Ok(Self { s3, lambda, secret_key, dir, concurrency: size.concurrency })
     }
 
@@ -90,6 +96,13 @@ impl LocalCloud {
 
     pub(crate) fn lambda_url(&self) -> String {
         self.lambda.url()
+    }
+
+    /// What went wrong on purpose, and how often: `s3.slow-down 12`.
+    pub(crate) fn injected(&self) -> Vec<String> {
+        let s3 = self.s3.conditions().injected().into_iter().map(|(class, count)| format!("s3.{class} {count}"));
+        let lambda = self.lambda.conditions().injected();
+        s3.chain(lambda.into_iter().map(|(class, count)| format!("lambda.{class} {count}"))).collect()
     }
 
     /// What points the AWS CLI, the SDKs and Arachne at it.
@@ -116,6 +129,14 @@ impl LocalCloud {
         self.lambda.shutdown().await;
         self.s3.shutdown().await;
     }
+}
+
+fn set_faults(faults: FaultSpec, s3: &S3Server, lambda: &LambdaServer) {
+    s3.conditions().set_latency(faults.s3_latency);
+    s3.conditions().set_bytes_per_second(faults.s3_bytes_per_second);
+    s3.conditions().set_faults(faults.s3);
+    // What names a task in our requests; the rest of them is not the same in every run.
+    lambda.conditions().set_faults(faults.lambda.with_payload_key("/attempt"));
 }
 
 fn storage_environment(s3: &S3Server, secret_key: &str) -> Vec<(String, String)> {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use arachne_sandbox::faults::FaultSpec;
 use clap::Args;
 
 use crate::exit::Exit;
@@ -17,7 +18,24 @@ Example:
   arachne sandbox --env-file sandbox.env --dir ./sandbox &
   source sandbox.env
   aws s3 cp events.parquet s3://lake/events/
-  arachne sql --compute lambda -c \"SELECT count(*) FROM 's3://lake/events/'\"")]
+  arachne sql --compute lambda -c \"SELECT count(*) FROM 's3://lake/events/'\"
+
+Faults, the same ones for the same seed:
+  arachne sandbox --faults 'seed=7,s3.slow-down=0.1,lambda.throttle=0.05'
+
+  seed=N                    other faults for another number
+  delay=2s                  how late the slow and late ones are
+  s3.CLASS=RATE             for a share of the requests, 0 to 1
+  s3.CLASS:get@lake/a/=RATE the same for one operation, bucket, prefix (each may be left out)
+  lambda.CLASS=RATE         for a share of the invocations
+  s3.latency=30ms           every request waits so long
+  s3.bytes-per-second=N     no answer is sent faster
+
+  CLASS of s3:     internal-error, slow-down, slow-down-retry-after, reset, answer-lost, cut-body,
+                   slow-first-byte, slow-body, wrong-range, or all
+  CLASS of lambda: throttle, throttle-retry-after, service-error, timeout, crash-before-output,
+                   crash-after-output, out-of-memory, duplicate, late-answer, cut-answer,
+                   truncated-answer, cold-start, or all")]
 pub(crate) struct SandboxOptions {
     /// Write the `export NAME=value` lines to this file instead of standard output
     #[arg(long, value_name = "FILE")]
@@ -29,6 +47,10 @@ pub(crate) struct SandboxOptions {
 
     #[command(flatten)]
     size: LambdaSize,
+
+    /// Inject faults: seed and rates of classes, see below
+    #[arg(long, value_name = "SPEC")]
+    faults: Option<FaultSpec>,
 
     /// Port of the local S3 [default: a free one]
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
@@ -46,8 +68,13 @@ pub(crate) async fn run(options: SandboxOptions) -> anyhow::Result<Exit> {
         options.dir.is_none().then(|| tempfile::Builder::new().prefix("arachne-sandbox-").tempdir()).transpose()?;
     let dir =
         options.dir.clone().or_else(|| temporary.as_ref().map(|dir| dir.path().to_path_buf())).context("no folder")?;
-    let settings =
-        LocalCloudSettings { dir, size: options.size, s3_port: options.s3_port, lambda_port: options.lambda_port };
+    let settings = LocalCloudSettings {
+        dir,
+        size: options.size,
+        faults: options.faults,
+        s3_port: options.s3_port,
+        lambda_port: options.lambda_port,
+    };
     let cloud = LocalCloud::start(settings).await?;
     let lines = export_lines(&cloud.environment());
     let written = match &options.env_file {
@@ -69,6 +96,10 @@ pub(crate) async fn run(options: SandboxOptions) -> anyhow::Result<Exit> {
     ));
     asked_to_end.await?;
     say("sandbox is stopping");
+    let injected = cloud.injected();
+    if !injected.is_empty() {
+        say(&format!("faults injected: {}", injected.join(", ")));
+    }
     cloud.shutdown().await;
     Ok(Exit::Done)
 }
@@ -114,6 +145,16 @@ mod tests {
         let variables = [("A", "s3://exchange/"), ("B", "/tmp/my dir/it's"), ("C", ""), ("D", "$(rm)")];
         let lines = export_lines(&variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(lines, "export A=s3://exchange/\nexport B='/tmp/my dir/it'\\''s'\nexport C=''\nexport D='$(rm)'\n");
+    }
+
+    #[test]
+    fn the_help_names_every_class_of_faults() {
+        use clap::Args as _;
+        let help = SandboxOptions::augment_args(clap::Command::new("sandbox")).render_help().to_string();
+        for name in FaultSpec::names() {
+            let class = name.split_once('.').unwrap().1;
+            assert!(help.contains(class), "{name} is missing in {help}");
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ while True:
         block = b"x" * (event["mb"] << 20)
         time.sleep(event.get("seconds", 0))
         del block
+    if op == "write":
+        open(event["path"], "w").close()
     if op == "error":
         call("POST", f"/invocation/{request}/error", json.dumps({"errorType": "Bad.Thing", "errorMessage": "as asked"}))
         continue

@@ -78,8 +78,13 @@ async fn host(options: &DemoOptions) -> anyhow::Result<Exit> {
     let asked_to_end = tokio::spawn(shutdown::requested());
     let folder =
         tempfile::Builder::new().prefix("arachne-demo-").tempdir().context("cannot make a temporary folder")?;
-    let settings =
-        LocalCloudSettings { dir: folder.path().to_path_buf(), size: options.size.clone(), s3_port: 0, lambda_port: 0 };
+    let settings = LocalCloudSettings {
+        dir: folder.path().to_path_buf(),
+        size: options.size.clone(),
+        faults: None,
+        s3_port: 0,
+        lambda_port: 0,
+    };
     let cloud = LocalCloud::start(settings).await?;
     let exit = walk_in_child(&options.scale, &cloud, asked_to_end).await;
     cloud.shutdown().await;

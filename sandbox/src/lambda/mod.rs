@@ -15,6 +15,8 @@ mod conditions;
 mod cut_answer;
 mod environment;
 mod failure;
+#[cfg(test)]
+mod fault_tests;
 mod function;
 mod http_server;
 mod invocation_log;

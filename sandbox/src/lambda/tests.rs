@@ -336,41 +336,41 @@ async fn settings_that_cannot_work_are_refused() {
     assert!(!debug.contains("hidden"), "{debug}");
 }
 
-struct Lambda {
-    server: LambdaServer,
+pub(super) struct Lambda {
+    pub(super) server: LambdaServer,
     client: Client,
 }
 
 impl Lambda {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::start_with(settings()).await
     }
 
-    async fn start_with(settings: LambdaServerSettings) -> Self {
+    pub(super) async fn start_with(settings: LambdaServerSettings) -> Self {
         let (access_key, secret_key) = (settings.access_key.clone(), settings.secret_key.clone());
         let server = LambdaServer::start(settings).await.unwrap();
         let client = client(&server, &access_key, &secret_key);
         Self { server, client }
     }
 
-    async fn invoke(&self, event: Value) -> Result<InvokeOutput, InvokeError> {
+    pub(super) async fn invoke(&self, event: Value) -> Result<InvokeOutput, InvokeError> {
         let request = self.client.invoke().function_name("arachne-worker").log_type(LogType::Tail);
         request.payload(Blob::new(event.to_string())).send().await.map_err(|error| error.into_service_error())
     }
 
     /// The answer of an invocation that succeeds.
-    async fn call(&self, event: Value) -> Value {
+    pub(super) async fn call(&self, event: Value) -> Value {
         let output = self.invoke(event).await.unwrap();
         assert_eq!(output.function_error(), None, "{}", body(&output));
         body(&output)
     }
 
-    fn records(&self) -> Vec<InvocationRecord> {
+    pub(super) fn records(&self) -> Vec<InvocationRecord> {
         self.server.invocation_log()
     }
 }
 
-fn settings() -> LambdaServerSettings {
+pub(super) fn settings() -> LambdaServerSettings {
     let worker = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/lambda_worker.py");
     LambdaServerSettings {
         command: vec!["python3".to_owned(), worker.to_owned()],
@@ -392,7 +392,7 @@ fn client(server: &LambdaServer, access_key: &str, secret_key: &str) -> Client {
     Client::from_conf(config)
 }
 
-fn body(output: &InvokeOutput) -> Value {
+pub(super) fn body(output: &InvokeOutput) -> Value {
     serde_json::from_slice(output.payload().unwrap().as_ref()).unwrap()
 }
 
@@ -400,7 +400,7 @@ fn log_tail(output: &InvokeOutput) -> String {
     String::from_utf8(STANDARD.decode(output.log_result().unwrap()).unwrap()).unwrap()
 }
 
-fn report_line(output: &InvokeOutput) -> String {
+pub(super) fn report_line(output: &InvokeOutput) -> String {
     log_tail(output).lines().find(|line| line.starts_with("REPORT ")).unwrap().to_owned()
 }
 
@@ -412,7 +412,7 @@ fn kill(pid: u32) {
     }
 }
 
-async fn wait_until(condition: impl Fn() -> bool) {
+pub(super) async fn wait_until(condition: impl Fn() -> bool) {
     for _ in 0..1000 {
         if condition() {
             return;

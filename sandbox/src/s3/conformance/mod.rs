@@ -6,6 +6,7 @@ mod buckets;
 mod conditional;
 mod copying;
 mod deleting;
+mod faults;
 mod listing;
 mod logging;
 mod multipart;
