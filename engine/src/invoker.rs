@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// Runs one attempt of one task somewhere.
 ///
@@ -26,7 +27,7 @@ pub struct InvocationReply {
 }
 
 /// What one invocation is billed as (the REPORT line of AWS Lambda).
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bill {
     /// Billed duration, init included where the platform bills it. Zero where nothing is billed.
     pub billed: Duration,
@@ -46,7 +47,8 @@ impl Bill {
 }
 
 /// Why an attempt gave no answer.
-#[derive(Debug, Clone, thiserror::Error, PartialEq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InvokeError {
     /// The concurrency or rate limit is reached (HTTP 429).
     #[error("throttled")]

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use arachne_engine::protocol::{ENGINE_VERSION, TaskRequest, TaskResponse};
 use arachne_engine::worker::Worker;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tracing::Instrument as _;
+
+#[cfg(feature = "relay")]
+use crate::relay::{Relay, RelayRequest};
 
 /// The `errorType` of the answer to a payload that is not a task.
 pub const NOT_A_TASK: &str = "Arachne.NotATask";
@@ -21,7 +25,8 @@ const REQUIRED_VARIABLES: [&str; 4] = [
 
 /// Serves the Runtime API named by `AWS_LAMBDA_RUNTIME_API`, one task at a time, until its connection breaks.
 ///
-/// A task that fails is a `TaskResponse` that says so; only a payload that is no task at all is a function error.
+/// A task that fails is a `TaskResponse` that says so; only a payload that is no task at all is a function error. A group of tasks is
+/// passed on, the first excepted (see [`crate::relay`]).
 ///
 /// # Errors
 /// When this process was not started by Lambda (or something that acts like it), or when the Runtime API is gone.
@@ -34,16 +39,63 @@ pub async fn run(worker: Worker) -> Result<(), lambda_runtime::Error> {
         .into());
     }
     tracing::info!(version = ENGINE_VERSION, "worker ready");
-    let worker = Arc::new(worker);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        let worker = Arc::clone(&worker);
-        async move { answer(&worker, event).await }
+    let function = Arc::new(Function::new(worker));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let function = Arc::clone(&function);
+        async move { function.answer(event).await }
     }))
     .await
 }
 
-async fn answer(worker: &Worker, event: LambdaEvent<Value>) -> Result<TaskResponse, NotATask> {
-    let request: TaskRequest = serde_json::from_value(event.payload).map_err(NotATask)?;
+/// What is kept between invocations.
+struct Function {
+    worker: Worker,
+    #[cfg(feature = "relay")]
+    relay: Relay,
+}
+
+impl Function {
+    fn new(worker: Worker) -> Self {
+        Self {
+            worker,
+            #[cfg(feature = "relay")]
+            relay: Relay::default(),
+        }
+    }
+
+    async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, NotATask> {
+        let payload = event.payload.get();
+        match serde_json::from_str::<TaskRequest>(payload) {
+            Ok(request) => Ok(to_json(&run_task(&self.worker, request).await)),
+            Err(error) => self.pass_on(payload).await.unwrap_or(Err(NotATask(error))),
+        }
+    }
+
+    /// `None` for what is not a group of tasks.
+    #[cfg(feature = "relay")]
+    async fn pass_on(&self, payload: &str) -> Option<Result<Box<RawValue>, NotATask>> {
+        let group: RelayRequest = serde_json::from_str(payload).ok()?;
+        let first = group.first_task()?;
+        let request = match first {
+            Ok(request) => request,
+            Err(error) => return Some(Err(NotATask(error))),
+        };
+        let own = async { to_json(&run_task(&self.worker, request).await) };
+        Some(Ok(to_json(&self.relay.answer(group, own).await)))
+    }
+
+    #[cfg(not(feature = "relay"))]
+    async fn pass_on(&self, _: &str) -> Option<Result<Box<RawValue>, NotATask>> {
+        None
+    }
+}
+
+fn to_json(answer: &impl Serialize) -> Box<RawValue> {
+    // Maps with keys that are no strings are all that cannot be JSON, and there is none in an answer.
+    serde_json::value::to_raw_value(answer).unwrap_or_default()
+}
+
+async fn run_task(worker: &Worker, request: TaskRequest) -> TaskResponse {
     let span = tracing::info_span!(
         "task",
         query_id = request.query_id,
@@ -54,7 +106,7 @@ async fn answer(worker: &Worker, event: LambdaEvent<Value>) -> Result<TaskRespon
     async {
         let response = worker.run(request).await;
         log(&response);
-        Ok(response)
+        response
     }
     .instrument(span)
     .await
@@ -95,13 +147,15 @@ mod tests {
     use arachne_engine::ErrorCode;
     use arachne_engine::worker::WorkerSettings;
     use lambda_runtime::Context;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     async fn answer_to(payload: Value) -> Result<TaskResponse, Diagnostic> {
-        let worker = Worker::try_new(WorkerSettings::default()).unwrap();
-        answer(&worker, LambdaEvent::new(payload, Context::default())).await.map_err(Diagnostic::from)
+        let function = Function::new(Worker::try_new(WorkerSettings::default()).unwrap());
+        let payload = serde_json::value::to_raw_value(&payload).unwrap();
+        let answer = function.answer(LambdaEvent::new(payload, Context::default())).await.map_err(Diagnostic::from)?;
+        Ok(serde_json::from_str(answer.get()).unwrap())
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use arachne_engine::invoker::WorkerInvoker;
 use arachne_engine::query::{Compute, EngineSettings, PriceBook, QueryService, QueryServiceParts};
 use arachne_engine::storage::ObjectStores;
 use arachne_engine::{Error, ErrorCode};
-use arachne_lambda::{AwsInvoker, LambdaSettings, ProfileCredentials};
+use arachne_lambda::{AwsInvoker, LambdaSettings, ProfileCredentials, TwoLevelInvoker, TwoLevelSettings};
 
 use crate::settings::{ComputeSettings, Settings};
 
@@ -88,7 +88,8 @@ pub async fn invoker(compute: &ComputeSettings) -> Result<Option<Arc<dyn WorkerI
         region: compute.lambda.region.clone(),
         ..LambdaSettings::default()
     };
-    Ok(Some(Arc::new(AwsInvoker::new(settings).await?)))
+    let two_level = TwoLevelSettings { above: compute.lambda.two_level_above, ..TwoLevelSettings::default() };
+    Ok(Some(Arc::new(TwoLevelInvoker::new(AwsInvoker::new(settings).await?, two_level))))
 }
 
 fn engine_settings(settings: &Settings) -> EngineSettings {

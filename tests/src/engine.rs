@@ -10,7 +10,7 @@ use arachne_engine::query::{
 use arachne_engine::storage::ObjectStores;
 use arachne_engine::worker::{InProcessInvoker, Worker, WorkerSettings};
 use arachne_engine::{Error, Result};
-use arachne_lambda::{AwsInvoker, LambdaCredentials, LambdaSettings};
+use arachne_lambda::{AwsInvoker, LambdaCredentials, LambdaSettings, TwoLevelInvoker, TwoLevelSettings};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
@@ -74,6 +74,11 @@ impl Engine {
 
     /// Workers that are processes of the sandbox's Lambda. Tables in [`LAKE`], exchange in [`EXCHANGE`].
     pub fn lambda(sandbox: &Sandbox, width: Width) -> Self {
+        Self::lambda_in_two_levels(sandbox, width, TwoLevelSettings::default())
+    }
+
+    /// As [`lambda`](Self::lambda), with a limit of one's own above which workers start workers.
+    pub fn lambda_in_two_levels(sandbox: &Sandbox, width: Width, two_level: TwoLevelSettings) -> Self {
         let s3 = sandbox.s3.settings();
         let settings = LambdaSettings {
             function: FUNCTION.to_owned(),
@@ -85,7 +90,8 @@ impl Engine {
             }),
             ..LambdaSettings::default()
         };
-        let invoker = Arc::new(block_on(AwsInvoker::new(settings)).expect("a client of the local Lambda"));
+        let invoker = block_on(AwsInvoker::new(settings)).expect("a client of the local Lambda");
+        let invoker = Arc::new(TwoLevelInvoker::new(invoker, two_level));
         let stores = Arc::new(ObjectStores::new(Default::default()));
         let engine = Self { service: service(&stores, Some(invoker)), settings: Vec::new(), stores: vec![stores] };
         engine.distributed(width).with_bucket(sandbox, LAKE).with_bucket(sandbox, EXCHANGE)

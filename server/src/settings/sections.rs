@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use arachne_engine::query::{Compute, EngineSettings};
 use arachne_engine::storage::StorageSettings;
+use arachne_lambda::TwoLevelSettings;
 use serde::{Deserialize, Serialize};
 
 use super::{ByteSize, HumanDuration};
@@ -79,12 +80,15 @@ pub struct LambdaSection {
     pub region: Option<String>,
     /// What one attempt at a task may take.
     pub timeout: HumanDuration,
+    /// With more invocations than this under way, workers start workers.
+    pub two_level_above: usize,
 }
 
 impl Default for LambdaSection {
     fn default() -> Self {
         let timeout = HumanDuration(EngineSettings::default().task_timeout);
-        Self { function: None, endpoint: None, region: None, timeout }
+        let two_level_above = TwoLevelSettings::default().above;
+        Self { function: None, endpoint: None, region: None, timeout, two_level_above }
     }
 }
 

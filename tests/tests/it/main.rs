@@ -17,4 +17,5 @@ mod planner_traps;
 mod pruning;
 mod reference;
 mod tpch_answers;
+mod two_level;
 mod worker_faults;
