@@ -2,7 +2,10 @@
 
 use std::any::TypeId;
 
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 
 /// The generic dialect, which DataFusion's planner is made for, without the extensions of other databases that would turn a
 /// typing error into another statement (`SELECT FROM t`, `a, FROM t`, `LIMIT 1 BY x`), and with Trino's lambdas.
@@ -16,6 +19,23 @@ impl Dialect for AthenaDialect {
     /// The parser asks for the dialect's type in places where there is no method to ask for.
     fn dialect(&self) -> TypeId {
         TypeId::of::<GenericDialect>()
+    }
+
+    /// The parser's own `a IS DISTINCT FROM b AND c` compares `a` with `b AND c`.
+    fn parse_infix(&self, parser: &mut Parser, left: &Expr, _: u8) -> Option<Result<Expr, ParserError>> {
+        let not = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
+            false
+        } else if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {
+            true
+        } else {
+            return None;
+        };
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is));
+        let (left, right) = (Box::new(left.clone()), right.map(Box::new));
+        Some(match not {
+            true => right.map(|right| Expr::IsNotDistinctFrom(left, right)),
+            false => right.map(|right| Expr::IsDistinctFrom(left, right)),
+        })
     }
 
     fn is_delimited_identifier_start(&self, c: char) -> bool {
