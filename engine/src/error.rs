@@ -105,6 +105,12 @@ impl Error {
         Self::new(ErrorCode::Internal, message)
     }
 
+    /// A query has read more than it may.
+    pub(crate) fn scanned_too_much(limit: u64) -> Self {
+        Self::new(ErrorCode::ResourceExhausted, format!("the query reads more than the {limit} bytes it may scan"))
+            .with_hint("raise the limit: SET arachne.max_bytes_scanned, or read fewer columns or partitions")
+    }
+
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

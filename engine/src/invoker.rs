@@ -17,6 +17,12 @@ use serde::{Deserialize, Serialize};
 pub trait WorkerInvoker: fmt::Debug + Send + Sync + 'static {
     /// Sends a JSON `TaskRequest` and waits for the JSON `TaskResponse`.
     async fn invoke(&self, payload: Bytes) -> Result<InvocationReply, InvokeError>;
+
+    /// Whether dropping the future of [`invoke`](Self::invoke) stops the worker too. Where it does not, workers are told through
+    /// the exchange.
+    fn stops_on_drop(&self) -> bool {
+        false
+    }
 }
 
 /// A worker's answer and what it will be billed as.

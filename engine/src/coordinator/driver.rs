@@ -1,58 +1,69 @@
-//! Performs what the scheduler decides: builds requests, invokes workers, publishes committed outputs.
+//! Performs what the scheduler decides: builds requests, sends them, publishes committed outputs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use object_store::ObjectStoreExt as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::board::{Board, EndOnDrop};
+use super::cancel::CancelWriter;
+use super::dispatch::Dispatch;
+use super::manifests::Manifests;
 use super::retry::Failure;
-use super::scheduler::{Action, Event, Scheduler};
-use super::stage_stats::StageStats;
-use super::state::RunState;
+use super::scheduler::{Action, Event, Scheduler, Submission, Try};
 use super::task::{RunConfig, TaskSpec};
 use crate::error::{Error, Result};
-use crate::exchange::layout;
-use crate::invoker::{Bill, InvokeError};
+use crate::invoker::Bill;
 use crate::protocol::{
-    Attempt, Blob, ENGINE_VERSION, MAX_PAYLOAD_BYTES, OutputPlacement, ProducedTask, StageInput, TaskKey, TaskOutput,
-    TaskRequest, TaskResponse,
+    Attempt, Blob, ENGINE_VERSION, OutputPlacement, ProducedTask, TaskKey, TaskOutput, TaskRequest, TaskResponse,
 };
 
-/// Room that is left in a payload for what the platform adds.
-const PAYLOAD_MARGIN: usize = 64 * 1024;
+/// How long workers that were told to stop may take to say that they have.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 pub(super) struct Driver {
     config: Arc<RunConfig>,
     scheduler: Scheduler,
     submissions: mpsc::UnboundedReceiver<TaskSpec>,
-    publish: watch::Sender<RunState>,
+    board: Arc<Board>,
     cancel: CancellationToken,
     started: Instant,
     specs: HashMap<TaskKey, TaskSpec>,
     attempts: JoinSet<Finished>,
-    outputs: HashMap<Attempt, TaskOutput>,
-    manifests: HashMap<u32, StageInput>,
+    /// One for each attempt in flight: those that have lost against a rival are dropped where that stops them.
+    in_flight: HashMap<Attempt, CancellationToken>,
+    /// The output that the last event is about.
+    arrived: Option<(Attempt, TaskOutput)>,
+    manifests: Manifests,
+    cancel_writer: CancelWriter,
+    bytes_scanned: u64,
+    _end: EndOnDrop,
 }
 
 /// How an attempt ended.
 struct Finished {
     attempt: Attempt,
     bill: Bill,
-    response: Result<TaskResponse, Failure>,
+    /// `None` for one that was dropped on purpose.
+    response: Option<Result<TaskResponse, Failure>>,
+}
+
+/// Why the driver stops.
+enum End {
+    Cancelled,
+    Failed(Error),
 }
 
 impl Driver {
     pub(super) fn new(
         config: RunConfig,
         submissions: mpsc::UnboundedReceiver<TaskSpec>,
-        publish: watch::Sender<RunState>,
+        board: Arc<Board>,
         cancel: CancellationToken,
     ) -> Self {
         let scheduler = Scheduler::new(config.limits.clone(), config.seed);
@@ -60,209 +71,211 @@ impl Driver {
             config: Arc::new(config),
             scheduler,
             submissions,
-            publish,
+            _end: EndOnDrop(Arc::clone(&board)),
+            board,
             cancel,
             started: Instant::now(),
             specs: HashMap::new(),
             attempts: JoinSet::new(),
-            outputs: HashMap::new(),
-            manifests: HashMap::new(),
+            in_flight: HashMap::new(),
+            arrived: None,
+            manifests: Manifests::default(),
+            cancel_writer: CancelWriter::default(),
+            bytes_scanned: 0,
         }
     }
 
     pub(super) async fn drive(mut self) {
+        let error = match self.until_end().await {
+            End::Cancelled => None,
+            End::Failed(error) => Some(error),
+        };
+        self.board.close(error);
+        self.wind_down().await;
+    }
+
+    async fn until_end(&mut self) -> End {
         loop {
             let wake = self.scheduler.next_wake().map(|at| self.started + at);
             let event = tokio::select! {
-                () = self.cancel.cancelled() => return,
-                Some(spec) = self.submissions.recv() => self.submitted(spec),
+                biased;
+                () = self.cancel.cancelled() => return End::Cancelled,
                 Some(finished) = self.attempts.join_next() => match finished {
                     Ok(finished) => self.finished(finished),
-                    Err(error) => return self.fail(Error::internal(format!("a task of the coordinator died: {error}"))),
+                    Err(error) => {
+                        return End::Failed(Error::internal(format!("a task of the coordinator died: {error}")));
+                    }
                 },
+                Some(spec) = self.submissions.recv() => self.submitted(spec),
                 () = sleep_until(wake) => Event::Tick,
             };
+            if let Some(limit) = self.config.max_bytes_scanned.filter(|limit| self.bytes_scanned > *limit) {
+                return End::Failed(Error::scanned_too_much(limit));
+            }
             for action in self.scheduler.on_event(self.started.elapsed(), event) {
-                self.perform(action);
+                if let Err(error) = self.perform(action) {
+                    return End::Failed(error);
+                }
+            }
+            self.board.set_running(self.attempts.len());
+        }
+    }
+
+    /// Tells workers that run to stop, and gives them time to say that they have.
+    async fn wind_down(&mut self) {
+        if self.attempts.is_empty() {
+            return self.board.end(0);
+        }
+        if self.config.invoker.stops_on_drop() || self.config.exchange_store.is_none() {
+            let left = if self.config.invoker.stops_on_drop() { 0 } else { self.attempts.len() };
+            self.attempts.shutdown().await;
+            return self.board.end(left);
+        }
+        std::mem::take(&mut self.cancel_writer).cancel_run(&self.config, &self.board).await;
+        let patience = tokio::time::sleep(LAST_ANSWERS);
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                finished = self.attempts.join_next() => match finished {
+                    Some(Ok(finished)) => {
+                        self.account(&finished);
+                    }
+                    Some(Err(_)) => {}
+                    None => break,
+                },
+                () = &mut patience => break,
             }
         }
+        self.board.end(self.attempts.len());
     }
 
     fn submitted(&mut self, spec: TaskSpec) -> Event {
         let TaskKey { stage, .. } = spec.task;
-        self.publish.send_modify(|state| {
-            let stats = state.stages.entry(stage).or_insert_with(|| StageStats::new(stage, spec.task_count));
-            stats.output = Some(spec.output);
-        });
-        let event = Event::Submitted { task: spec.task, task_count: spec.task_count, upstream: spec.upstream.clone() };
+        self.board.add_stage(stage, spec.task_count);
+        self.board.with_stage(stage, |stats| stats.output = Some(spec.output));
+        self.manifests.add_stage(stage, spec.task_count);
+        let submission = Submission {
+            task: spec.task,
+            task_count: spec.task_count,
+            upstream: spec.upstream.clone(),
+            scan_bytes: spec.scan_bytes,
+            // A stage that workers read is needed whole.
+            ramp: spec.limited && self.config.head_inputs.contains(&stage),
+        };
         self.specs.insert(spec.task, spec);
-        event
+        Event::Submitted(submission)
     }
 
     fn finished(&mut self, finished: Finished) -> Event {
-        let Finished { attempt, bill, response } = finished;
-        let task_stats = response.as_ref().ok().map(|response| response.stats.clone());
-        self.publish.send_modify(|state| {
-            state.running = state.running.saturating_sub(1);
-            if let Some(stage) = state.stages.get_mut(&attempt.task.stage) {
-                stage.answered(attempt, &bill, task_stats.as_ref());
-            }
-        });
+        self.account(&finished);
+        let Finished { attempt, response, .. } = finished;
+        self.in_flight.remove(&attempt);
+        let Some(response) = response else { return Event::Gone(attempt) };
         let query_id = &self.config.query_id;
         match response.and_then(|response| response.result.map_err(Failure::of_task)) {
             Ok(output) => {
                 debug!(%query_id, %attempt, rows = output.rows, "attempt succeeded");
-                self.outputs.insert(attempt, output);
-                Event::Succeeded(attempt)
+                let bytes = output.offsets.last().copied().unwrap_or(0);
+                self.arrived = Some((attempt, output));
+                Event::Succeeded { attempt, bytes }
             }
             Err(failure) => {
-                warn!(%query_id, %attempt, ?failure, "attempt failed");
+                // The worker of an attempt that lost against its rival says so when it has stopped.
+                if self.specs.contains_key(&attempt.task) {
+                    warn!(%query_id, %attempt, ?failure, "attempt failed");
+                }
                 Event::Failed(attempt, failure)
             }
         }
     }
 
-    fn perform(&mut self, action: Action) {
+    /// What the attempt cost and read, however it ended.
+    fn account(&mut self, finished: &Finished) {
+        let Finished { attempt, bill, response } = finished;
+        let stats = response.as_ref().and_then(|response| response.as_ref().ok()).map(|response| &response.stats);
+        if let Some(stats) = stats {
+            self.bytes_scanned += stats.requests.bytes_scanned;
+            if stats.requests.put > 0 {
+                self.board.mark_wrote_exchange();
+            }
+        } else {
+            // Whether it has written anything is not known.
+            self.board.mark_wrote_exchange();
+        }
+        self.board.with_stage(attempt.task.stage, |stage| stage.answered(*attempt, bill, stats));
+    }
+
+    fn perform(&mut self, action: Action) -> Result<()> {
         match action {
-            Action::Launch(attempt) => self.launch(attempt),
+            Action::Launch(attempt, why) => self.launch(attempt, why)?,
             Action::Commit(attempt) => self.commit(attempt),
+            Action::Abandon(attempt) => self.abandon(attempt),
             Action::FailQuery { task, error } => {
                 warn!(query_id = %self.config.query_id, %task, code = error.code.label(), "query failed");
-                self.fail(error);
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     fn commit(&mut self, attempt: Attempt) {
-        let Some(output) = self.outputs.remove(&attempt) else { return };
+        let Some((_, output)) = self.arrived.take_if(|(arrived, _)| *arrived == attempt) else { return };
+        self.specs.remove(&attempt.task);
         let produced = Arc::new(ProducedTask { attempt, output });
-        self.publish.send_modify(|state| {
-            if let Some(stage) = state.stages.get_mut(&attempt.task.stage) {
-                stage.committed(attempt, &produced.output);
-            }
-            state.committed.insert(attempt.task, produced);
-        });
+        self.manifests.committed(&produced);
+        self.board.commit(produced);
     }
 
-    fn fail(&mut self, error: Error) {
-        self.attempts.abort_all();
-        self.publish.send_modify(|state| {
-            state.failed.get_or_insert(error);
-        });
+    fn abandon(&mut self, attempt: Attempt) {
+        if !self.config.invoker.stops_on_drop() {
+            return self.cancel_writer.cancel_attempt(attempt, &self.config, &self.board);
+        }
+        if let Some(token) = self.in_flight.get(&attempt) {
+            token.cancel();
+        }
     }
 
-    fn launch(&mut self, attempt: Attempt) {
-        self.publish.send_modify(|state| {
-            state.running += 1;
-            if let Some(stage) = state.stages.get_mut(&attempt.task.stage) {
-                stage.launched(attempt);
-            }
-        });
-        let request = match self.request(attempt) {
-            Ok(request) => request,
-            Err(error) => return self.fail(error),
-        };
-        let config = Arc::clone(&self.config);
+    fn launch(&mut self, attempt: Attempt, why: Try) -> Result<()> {
+        self.board.with_stage(attempt.task.stage, |stage| stage.launched(attempt, why));
+        let dispatch = self.dispatch(attempt, why)?;
+        let token = CancellationToken::new();
+        self.in_flight.insert(attempt, token.clone());
         self.attempts.spawn(async move {
-            match invoke(&config, request).await {
-                Ok((bill, response)) => Finished { attempt, bill, response: Ok(response) },
-                Err((bill, failure)) => Finished { attempt, bill, response: Err(failure) },
-            }
+            let (bill, response) = match token.run_until_cancelled_owned(dispatch.send()).await {
+                Some((bill, response)) => (bill, Some(response)),
+                None => (Bill::default(), None),
+            };
+            Finished { attempt, bill, response }
         });
+        Ok(())
     }
 
-    fn request(&mut self, attempt: Attempt) -> Result<TaskRequest> {
+    fn dispatch(&mut self, attempt: Attempt, why: Try) -> Result<Dispatch> {
         let Some(spec) = self.specs.get(&attempt.task) else {
             return Err(Error::internal(format!("task {} was never submitted", attempt.task)));
         };
-        for stage in &spec.upstream {
-            if !self.manifests.contains_key(stage) {
-                let manifest = manifest(&self.publish.borrow(), *stage)?;
-                self.manifests.insert(*stage, manifest);
-            }
-        }
-        let head = self.config.head_inputs.contains(&attempt.task.stage);
-        let inline_limit = if head { self.config.inline_limit_head } else { self.config.inline_limit_stage };
-        Ok(TaskRequest {
+        let inputs = spec.upstream.iter().map(|stage| self.manifests.of(*stage)).collect::<Result<_>>()?;
+        let config = &self.config;
+        let head = config.head_inputs.contains(&attempt.task.stage);
+        let inline_limit = if head { config.inline_limit_head } else { config.inline_limit_stage };
+        let request = TaskRequest {
             version: ENGINE_VERSION.to_owned(),
-            query_id: self.config.query_id.clone(),
-            run: self.config.run,
+            query_id: config.query_id.clone(),
+            run: config.run,
             attempt,
             task_count: spec.task_count,
             plan: Blob(spec.plan.clone()),
-            options: self.config.options.clone(),
+            options: config.options.clone(),
             output: OutputPlacement { inline_limit },
-            exchange: self.config.exchange.clone(),
-            inputs: spec.upstream.iter().filter_map(|stage| self.manifests.get(stage).cloned()).collect(),
+            exchange: config.exchange.clone(),
+            inputs: Vec::new(),
             pins: spec.pins.clone(),
-            timeout_ms: self.config.task_timeout.as_millis() as u64,
+            timeout_ms: config.task_timeout.as_millis() as u64,
+            max_bytes_scanned: config.max_bytes_scanned.map(|limit| limit.saturating_sub(self.bytes_scanned)),
+            low_memory: why == Try::Frugal,
             stored: None,
-        })
-    }
-}
-
-/// The winning attempts of a stage that has committed, in task order.
-fn manifest(state: &RunState, stage: u32) -> Result<StageInput> {
-    let task_count = state.stages.get(&stage).map_or(0, |stats| stats.tasks);
-    let tasks = (0..task_count)
-        .map(|task| {
-            let key = TaskKey { stage, task };
-            state.committed.get(&key).map(|produced| produced.as_ref().clone())
-        })
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| Error::internal(format!("stage {stage} was read before it had committed")))?;
-    Ok(StageInput { stage, tasks })
-}
-
-async fn invoke(config: &RunConfig, request: TaskRequest) -> Result<(Bill, TaskResponse), (Bill, Failure)> {
-    let attempt = request.attempt;
-    let payload = payload(config, request).await.map_err(|error| (Bill::default(), Failure::of_task(error)))?;
-    let reply =
-        config.invoker.invoke(payload).await.map_err(|error| (bill_of(&error), Failure::of_invocation(error)))?;
-    match serde_json::from_slice::<TaskResponse>(&reply.payload) {
-        Ok(response) if response.attempt == attempt => Ok((reply.bill, response)),
-        Ok(response) => {
-            let detail = format!("the worker answered for attempt {} instead of {attempt}", response.attempt);
-            Err((reply.bill, Failure::Transient(Error::new(crate::ErrorCode::Unavailable, detail))))
-        }
-        Err(error) => {
-            let text = String::from_utf8_lossy(&reply.payload[..reply.payload.len().min(300)]).into_owned();
-            let detail = format!("the worker's answer cannot be read ({error}): {text}");
-            Err((reply.bill, Failure::Transient(Error::new(crate::ErrorCode::Unavailable, detail))))
-        }
-    }
-}
-
-/// The request as JSON; one too large for a payload goes to the exchange and only its name is sent.
-async fn payload(config: &RunConfig, mut request: TaskRequest) -> Result<Bytes> {
-    let whole = encode(&request)?;
-    if whole.len() <= MAX_PAYLOAD_BYTES - PAYLOAD_MARGIN {
-        return Ok(whole);
-    }
-    let (Some(exchange), Some(store)) = (&config.exchange, &config.exchange_store) else {
-        return Err(Error::internal(format!("a task request of {} bytes needs an exchange location", whole.len())));
-    };
-    let name = layout::request_name(config.run, request.attempt);
-    store.put(&layout::path(exchange, &name)?, whole.into()).await?;
-    request.stored = Some(name);
-    request.plan = Blob::default();
-    request.inputs = Vec::new();
-    request.pins = Vec::new();
-    encode(&request)
-}
-
-fn encode(request: &TaskRequest) -> Result<Bytes> {
-    serde_json::to_vec(request).map(Bytes::from).map_err(|error| Error::internal(format!("task request: {error}")))
-}
-
-fn bill_of(error: &InvokeError) -> Bill {
-    match error {
-        InvokeError::Timeout { bill, .. }
-        | InvokeError::Crashed { bill, .. }
-        | InvokeError::OutOfMemory { bill, .. } => bill.unwrap_or_default(),
-        InvokeError::Throttled { .. } | InvokeError::Unavailable { .. } | InvokeError::Permanent { .. } => {
-            Bill::default()
-        }
+        };
+        Ok(Dispatch { config: Arc::clone(config), board: Arc::clone(&self.board), request, inputs })
     }
 }
 

@@ -1,8 +1,13 @@
 //! The scheduler: events in, actions out. No await, no clock, no I/O, no ambient randomness; time comes in with the event.
 //!
 //! A task becomes ready when every task of every stage it reads has committed. Ready attempts start in order of stage and task,
-//! as many at once as the window allows; the window halves when the service throttles and grows back by one per round of successes
-//! (additive increase, multiplicative decrease). The first attempt of a task to succeed is committed; any later answer is ignored.
+//! as many at once as the window allows (`window`), of stages that may not be needed whole only a few at first (`ramp`). The last
+//! stragglers of a stage get a second attempt beside the first (`speculation`). The first attempt of a task to succeed is
+//! committed, its rivals are abandoned, and any later answer is ignored.
+
+mod ramp;
+mod speculation;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,6 +15,9 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use self::speculation::Finished;
+pub use self::speculation::SpeculationPolicy;
+use self::window::Window;
 use super::retry::{Failure, RetryPolicy};
 use crate::error::{Error, ErrorCode};
 use crate::protocol::{Attempt, TaskKey};
@@ -19,23 +27,39 @@ pub(super) type Now = Duration;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A task exists. `upstream` are the stages whose whole output it reads.
-    Submitted {
-        task: TaskKey,
-        task_count: u32,
-        upstream: BTreeSet<u32>,
+    Submitted(Submission),
+    /// `bytes` is the size of the output.
+    Succeeded {
+        attempt: Attempt,
+        bytes: u64,
     },
-    Succeeded(Attempt),
     Failed(Attempt, Failure),
+    /// An abandoned attempt has ended.
+    Gone(Attempt),
     /// Time has passed: see [`Scheduler::next_wake`].
     Tick,
 }
 
+/// A task exists.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Submission {
+    pub task: TaskKey,
+    pub task_count: u32,
+    /// Stages whose whole output it reads.
+    pub upstream: BTreeSet<u32>,
+    /// Bytes of table data it reads.
+    pub scan_bytes: u64,
+    /// Rows of some of the stage's tasks may be all that is wanted.
+    pub ramp: bool,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    Launch(Attempt),
+    Launch(Attempt, Try),
     /// This attempt's output is the task's output from now on.
     Commit(Attempt),
+    /// Nobody waits for this attempt any more; it is still in flight until the event says otherwise.
+    Abandon(Attempt),
     /// The query has failed; nothing else will be asked for.
     FailQuery {
         task: TaskKey,
@@ -43,11 +67,23 @@ pub enum Action {
     },
 }
 
+/// Why an attempt is launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Try {
+    First,
+    Again,
+    /// After one that was killed for its memory.
+    Frugal,
+    /// Beside one that takes long.
+    Beside,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchedulerLimits {
     /// Attempts in flight at once.
     pub max_in_flight: usize,
     pub retry: RetryPolicy,
+    pub speculation: SpeculationPolicy,
 }
 
 #[derive(Debug)]
@@ -59,9 +95,12 @@ pub struct Scheduler {
     ready: BTreeSet<TaskKey>,
     /// Tasks that wait out a backoff.
     delayed: BTreeSet<(Now, TaskKey)>,
+    /// When a stage's ramp, or a task's patience, has something new to say.
+    look_again: Option<Now>,
     in_flight: usize,
-    window: f64,
+    window: Window,
     retries: u32,
+    speculative: u32,
     failed: bool,
     rng: SmallRng,
 }
@@ -69,16 +108,32 @@ pub struct Scheduler {
 #[derive(Debug, Default)]
 struct Stage {
     task_count: u32,
+    started: u32,
     committed: u32,
+    ramp: bool,
+    first_start: Option<Now>,
+    finished: Finished,
+    bytes_out: u64,
 }
 
 #[derive(Debug)]
 struct Task {
     upstream: BTreeSet<u32>,
+    scan_bytes: u64,
     state: State,
     launched: u32,
+    running: Vec<Running>,
     failures: u32,
+    throttles: u32,
     out_of_memory: u32,
+    second_attempt: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    number: u32,
+    since: Now,
+    launch: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,16 +148,18 @@ enum State {
 impl Scheduler {
     /// The same seed and the same events give the same actions.
     pub fn new(limits: SchedulerLimits, seed: u64) -> Self {
-        let window = limits.max_in_flight.max(1) as f64;
+        let window = Window::new(limits.max_in_flight);
         Self {
             limits,
             tasks: BTreeMap::new(),
             stages: BTreeMap::new(),
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
+            look_again: None,
             in_flight: 0,
             window,
             retries: 0,
+            speculative: 0,
             failed: false,
             rng: SmallRng::seed_from_u64(seed),
         }
@@ -114,21 +171,27 @@ impl Scheduler {
         }
         let mut actions = Vec::new();
         match event {
-            Event::Submitted { task, task_count, upstream } => self.submitted(task, task_count, upstream),
-            Event::Succeeded(attempt) => self.succeeded(attempt, &mut actions),
+            Event::Submitted(submission) => self.submitted(submission),
+            Event::Succeeded { attempt, bytes } => self.succeeded(now, attempt, bytes, &mut actions),
             Event::Failed(attempt, failure) => self.attempt_failed(now, attempt, failure, &mut actions),
+            Event::Gone(attempt) => {
+                self.ended(attempt);
+            }
             Event::Tick => {}
         }
         if !self.failed {
             self.release_delayed(now);
-            self.launch_ready(&mut actions);
+            self.look_again = None;
+            self.launch_ready(now, &mut actions);
+            self.launch_beside_stragglers(now, &mut actions);
         }
         actions
     }
 
     /// When to send the next [`Event::Tick`].
     pub fn next_wake(&self) -> Option<Now> {
-        self.delayed.first().map(|(at, _)| *at)
+        let delayed = self.delayed.first().map(|(at, _)| *at);
+        delayed.into_iter().chain(self.look_again).min()
     }
 
     /// Attempts that were started again after a failure or a throttled start.
@@ -136,60 +199,101 @@ impl Scheduler {
         self.retries
     }
 
-    fn submitted(&mut self, key: TaskKey, task_count: u32, upstream: BTreeSet<u32>) {
+    fn submitted(&mut self, submission: Submission) {
+        let Submission { task: key, task_count, upstream, scan_bytes, ramp } = submission;
         debug_assert!(!self.tasks.contains_key(&key), "task {key} submitted twice");
-        self.stages.entry(key.stage).or_default().task_count = task_count;
+        let stage = self.stages.entry(key.stage).or_default();
+        stage.task_count = task_count;
+        stage.ramp = ramp;
         let state =
             if upstream.iter().all(|stage| self.stage_committed(*stage)) { State::Ready } else { State::Blocked };
         if state == State::Ready {
             self.ready.insert(key);
         }
-        self.tasks.insert(key, Task { upstream, state, launched: 0, failures: 0, out_of_memory: 0 });
+        let task = Task {
+            upstream,
+            scan_bytes,
+            state,
+            launched: 0,
+            running: Vec::new(),
+            failures: 0,
+            throttles: 0,
+            out_of_memory: 0,
+            second_attempt: false,
+        };
+        self.tasks.insert(key, task);
     }
 
-    fn succeeded(&mut self, attempt: Attempt, actions: &mut Vec<Action>) {
+    /// Takes an attempt out of those in flight. `None` for one that is not: an answer came twice, or after it was given up.
+    fn ended(&mut self, attempt: Attempt) -> Option<Running> {
+        let task = self.tasks.get_mut(&attempt.task)?;
+        let place = task.running.iter().position(|running| running.number == attempt.number)?;
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.window = (self.window + 1.0 / self.window).min(self.limits.max_in_flight.max(1) as f64);
+        Some(task.running.swap_remove(place))
+    }
+
+    fn succeeded(&mut self, now: Now, attempt: Attempt, bytes: u64, actions: &mut Vec<Action>) {
+        let ended = self.ended(attempt);
+        if ended.is_some() {
+            self.window.succeeded();
+        }
         let Some(task) = self.tasks.get_mut(&attempt.task) else { return };
         if task.state == State::Committed {
             return;
         }
         task.state = State::Committed;
+        actions.push(Action::Commit(attempt));
+        actions.extend(task.running.iter().map(|rival| Action::Abandon(Attempt { number: rival.number, ..attempt })));
+        let scan_bytes = task.scan_bytes;
         self.ready.remove(&attempt.task);
         self.delayed.retain(|(_, key)| *key != attempt.task);
-        actions.push(Action::Commit(attempt));
         let stage = self.stages.entry(attempt.task.stage).or_default();
         stage.committed += 1;
+        stage.bytes_out += bytes;
+        if let Some(running) = ended {
+            stage.finished.add(now.saturating_sub(running.since), scan_bytes);
+        }
         if stage.committed == stage.task_count {
             self.unblock();
         }
     }
 
     fn attempt_failed(&mut self, now: Now, attempt: Attempt, failure: Failure, actions: &mut Vec<Action>) {
-        self.in_flight = self.in_flight.saturating_sub(1);
+        let Some(ended) = self.ended(attempt) else { return };
+        if let Failure::Throttled { .. } = failure {
+            self.window.throttled(ended.launch);
+        }
         let Some(task) = self.tasks.get_mut(&attempt.task) else { return };
-        if task.state != State::Running || attempt.number + 1 != task.launched {
+        if task.state != State::Running {
             return;
         }
-        task.failures += 1;
-        let mut wait = self.limits.retry.backoff(task.failures - 1, self.rng.random());
-        let give_up = match failure {
+        let retry = &self.limits.retry;
+        let jitter: f64 = self.rng.random();
+        let rival = !task.running.is_empty();
+        let (wait, give_up) = match failure {
+            // The other attempt would fail the same way.
+            Failure::Permanent(error) => (Duration::ZERO, Some(error)),
+            // The other attempt may still succeed, and will be retried if it does not.
+            _ if rival => return,
             Failure::Throttled { retry_after } => {
-                self.window = (self.window / 2.0).max(1.0);
-                wait = wait.max(retry_after.unwrap_or_default());
-                None
+                task.throttles += 1;
+                let asked = retry_after.unwrap_or_default().mul_f64(1.0 + 0.1 * jitter);
+                (retry.backoff(task.throttles - 1, jitter).max(asked), None)
             }
-            Failure::Transient(error) => (task.failures >= self.limits.retry.max_attempts).then_some(error),
+            Failure::Transient(error) => {
+                task.failures += 1;
+                let last = task.failures >= retry.max_attempts;
+                (retry.backoff(task.failures - 1, jitter), last.then_some(error))
+            }
             Failure::OutOfMemory(error) => {
                 task.out_of_memory += 1;
-                (task.out_of_memory > 1).then_some(error)
+                (retry.backoff(0, jitter), (task.out_of_memory > 1).then_some(error))
             }
-            Failure::Permanent(error) => Some(error),
         };
         if let Some(error) = give_up {
             return self.fail(attempt.task, error, actions);
         }
-        if self.retries >= self.limits.retry.query_budget {
+        if self.retries >= retry.query_budget {
             let error = Error::new(
                 ErrorCode::Unavailable,
                 format!(
@@ -218,17 +322,89 @@ impl Scheduler {
         }
     }
 
-    fn launch_ready(&mut self, actions: &mut Vec<Action>) {
-        while self.in_flight < self.window as usize
-            && let Some(key) = self.ready.pop_first()
+    fn launch_ready(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let mut from = TaskKey { stage: 0, task: 0 };
+        while self.window.has_room(self.in_flight)
+            && let Some(key) = self.ready.range(from..).next().copied()
         {
-            let Some(task) = self.tasks.get_mut(&key) else { continue };
-            let attempt = Attempt { task: key, number: task.launched };
-            task.launched += 1;
-            task.state = State::Running;
-            self.in_flight += 1;
-            actions.push(Action::Launch(attempt));
+            if self.held_back(now, key) {
+                from = TaskKey { stage: key.stage + 1, task: 0 };
+                continue;
+            }
+            self.ready.remove(&key);
+            let Some(task) = self.tasks.get(&key) else { continue };
+            let again = if task.out_of_memory > 0 { Try::Frugal } else { Try::Again };
+            let why = if task.launched == 0 { Try::First } else { again };
+            self.launch(now, key, why, actions);
         }
+    }
+
+    /// Whether the stage's ramp does not allow this first attempt yet; then time, or an answer, will.
+    fn held_back(&mut self, now: Now, key: TaskKey) -> bool {
+        let Some(stage) = self.stages.get(&key.stage).filter(|stage| stage.ramp) else { return false };
+        if self.tasks.get(&key).is_some_and(|task| task.launched > 0) {
+            return false;
+        }
+        let first_start = stage.first_start.unwrap_or(now);
+        let running_for = now.saturating_sub(first_start);
+        let held = stage.started >= ramp::allowance(stage.committed, running_for);
+        if held {
+            self.wake_at(first_start + ramp::next_step(running_for));
+        }
+        held
+    }
+
+    fn launch(&mut self, now: Now, key: TaskKey, why: Try, actions: &mut Vec<Action>) {
+        let Some(task) = self.tasks.get_mut(&key) else { return };
+        let attempt = Attempt { task: key, number: task.launched };
+        let stage = self.stages.entry(key.stage).or_default();
+        stage.first_start.get_or_insert(now);
+        stage.started += u32::from(why == Try::First);
+        task.launched += 1;
+        task.state = State::Running;
+        task.running.push(Running { number: attempt.number, since: now, launch: self.window.launched() });
+        self.in_flight += 1;
+        actions.push(Action::Launch(attempt, why));
+    }
+
+    fn launch_beside_stragglers(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let rule = &self.limits.speculation;
+        let max_attempts = rule.max_attempts(self.tasks.len());
+        let mut due = Vec::new();
+        let mut later: Option<Now> = None;
+        for (number, stage) in self.stages.iter().filter(|(_, stage)| stage.committed < stage.task_count) {
+            if self.speculative >= max_attempts || rule.patience(stage.task_count, &stage.finished, 0, 0).is_none() {
+                continue;
+            }
+            let tasks = TaskKey { stage: *number, task: 0 }..TaskKey { stage: *number + 1, task: 0 };
+            for (key, task) in self.tasks.range(tasks).filter(|(_, task)| !task.second_attempt) {
+                let [running] = task.running.as_slice() else { continue };
+                let inputs = task.upstream.iter().filter_map(|up| self.stages.get(up)).map(|up| up.bytes_out).sum();
+                let patience = rule.patience(stage.task_count, &stage.finished, task.scan_bytes, inputs);
+                match patience.map(|patience| running.since + patience) {
+                    Some(at) if at <= now => due.push(*key),
+                    Some(at) => later = Some(later.map_or(at, |known| known.min(at))),
+                    None => {}
+                }
+            }
+        }
+        for key in due {
+            if self.speculative >= max_attempts || !self.window.has_room(self.in_flight) {
+                break;
+            }
+            self.speculative += 1;
+            if let Some(task) = self.tasks.get_mut(&key) {
+                task.second_attempt = true;
+            }
+            self.launch(now, key, Try::Beside, actions);
+        }
+        if let Some(at) = later {
+            self.wake_at(at);
+        }
+    }
+
+    fn wake_at(&mut self, at: Now) {
+        self.look_again = Some(self.look_again.map_or(at, |known| known.min(at)));
     }
 
     fn unblock(&mut self) {
@@ -257,173 +433,4 @@ impl Scheduler {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const T0: Now = Duration::ZERO;
-
-    fn key(stage: u32, task: u32) -> TaskKey {
-        TaskKey { stage, task }
-    }
-
-    fn attempt(stage: u32, task: u32, number: u32) -> Attempt {
-        Attempt { task: key(stage, task), number }
-    }
-
-    fn submit(stage: u32, task: u32, task_count: u32, upstream: &[u32]) -> Event {
-        Event::Submitted { task: key(stage, task), task_count, upstream: upstream.iter().copied().collect() }
-    }
-
-    fn scheduler(max_in_flight: usize) -> Scheduler {
-        Scheduler::new(SchedulerLimits { max_in_flight, retry: RetryPolicy::default() }, 7)
-    }
-
-    fn transient() -> Failure {
-        Failure::Transient(Error::new(ErrorCode::Unavailable, "gone"))
-    }
-
-    #[test]
-    fn a_task_waits_for_every_task_of_the_stages_it_reads() {
-        let mut s = scheduler(10);
-        assert_eq!(s.on_event(T0, submit(2, 0, 1, &[1])), vec![]);
-        assert_eq!(s.on_event(T0, submit(1, 0, 2, &[])), vec![Action::Launch(attempt(1, 0, 0))]);
-        assert_eq!(s.on_event(T0, submit(1, 1, 2, &[])), vec![Action::Launch(attempt(1, 1, 0))]);
-        assert_eq!(s.on_event(T0, Event::Succeeded(attempt(1, 0, 0))), vec![Action::Commit(attempt(1, 0, 0))]);
-        assert_eq!(
-            s.on_event(T0, Event::Succeeded(attempt(1, 1, 0))),
-            vec![Action::Commit(attempt(1, 1, 0)), Action::Launch(attempt(2, 0, 0))]
-        );
-    }
-
-    #[test]
-    fn a_stage_is_not_complete_before_all_its_tasks_are_known() {
-        let mut s = scheduler(10);
-        s.on_event(T0, submit(1, 0, 2, &[]));
-        s.on_event(T0, Event::Succeeded(attempt(1, 0, 0)));
-        assert_eq!(s.on_event(T0, submit(2, 0, 1, &[1])), vec![]);
-    }
-
-    #[test]
-    fn no_more_attempts_run_than_the_limit_allows() {
-        let mut s = scheduler(2);
-        let launched: usize = (0..5).map(|task| s.on_event(T0, submit(1, task, 5, &[])).len()).sum();
-        assert_eq!(launched, 2);
-        let actions = s.on_event(T0, Event::Succeeded(attempt(1, 0, 0)));
-        assert_eq!(actions, vec![Action::Commit(attempt(1, 0, 0)), Action::Launch(attempt(1, 2, 0))]);
-    }
-
-    #[test]
-    fn a_transient_failure_is_tried_again_after_a_backoff() {
-        let mut s = scheduler(1);
-        s.on_event(T0, submit(1, 0, 1, &[]));
-        assert_eq!(s.on_event(T0, Event::Failed(attempt(1, 0, 0), transient())), vec![]);
-        let wake = s.next_wake().unwrap();
-        assert!(wake >= Duration::from_millis(25) && wake <= Duration::from_millis(50), "{wake:?}");
-        assert_eq!(s.on_event(wake, Event::Tick), vec![Action::Launch(attempt(1, 0, 1))]);
-        assert_eq!(s.retries(), 1);
-    }
-
-    #[test]
-    fn the_last_attempt_fails_the_query_with_its_own_error() {
-        let mut s = scheduler(1);
-        s.on_event(T0, submit(1, 0, 1, &[]));
-        let mut now = T0;
-        for number in 0..3 {
-            assert_eq!(s.on_event(now, Event::Failed(attempt(1, 0, number), transient())), vec![]);
-            now = s.next_wake().unwrap();
-            s.on_event(now, Event::Tick);
-        }
-        let actions = s.on_event(now, Event::Failed(attempt(1, 0, 3), transient()));
-        assert!(matches!(&actions[..], [Action::FailQuery { error, .. }] if error.message == "gone"), "{actions:?}");
-        assert_eq!(s.on_event(now, Event::Tick), vec![]);
-    }
-
-    #[test]
-    fn a_permanent_failure_is_not_tried_again() {
-        let mut s = scheduler(1);
-        s.on_event(T0, submit(1, 0, 1, &[]));
-        let error = Error::new(ErrorCode::InvalidData, "row 3 is broken");
-        let actions = s.on_event(T0, Event::Failed(attempt(1, 0, 0), Failure::Permanent(error.clone())));
-        assert_eq!(actions, vec![Action::FailQuery { task: key(1, 0), error }]);
-    }
-
-    #[test]
-    fn throttling_halves_the_window_and_keeps_the_retry_after() {
-        let mut s = scheduler(4);
-        for task in 0..4 {
-            s.on_event(T0, submit(1, task, 8, &[]));
-        }
-        let wait = Duration::from_secs(3);
-        s.on_event(T0, Event::Failed(attempt(1, 0, 0), Failure::Throttled { retry_after: Some(wait) }));
-        assert_eq!(s.next_wake(), Some(wait));
-        assert_eq!(s.on_event(T0, submit(1, 4, 8, &[])), vec![], "three run, the window is two");
-        s.on_event(T0, Event::Succeeded(attempt(1, 1, 0)));
-        let actions = s.on_event(T0, Event::Succeeded(attempt(1, 2, 0)));
-        assert_eq!(actions, vec![Action::Commit(attempt(1, 2, 0)), Action::Launch(attempt(1, 4, 0))]);
-    }
-
-    #[test]
-    fn throttling_never_uses_up_a_tasks_attempts() {
-        let mut s = scheduler(1);
-        s.on_event(T0, submit(1, 0, 1, &[]));
-        let mut now = T0;
-        for number in 0..20 {
-            let failure = Failure::Throttled { retry_after: None };
-            assert_eq!(s.on_event(now, Event::Failed(attempt(1, 0, number), failure)), vec![]);
-            now = s.next_wake().unwrap();
-            assert_eq!(s.on_event(now, Event::Tick), vec![Action::Launch(attempt(1, 0, number + 1))]);
-        }
-    }
-
-    #[test]
-    fn the_answer_of_a_replaced_attempt_is_ignored_unless_it_is_the_first_success() {
-        let mut s = scheduler(4);
-        s.on_event(T0, submit(1, 0, 1, &[]));
-        s.on_event(T0, Event::Failed(attempt(1, 0, 0), transient()));
-        let now = s.next_wake().unwrap();
-        s.on_event(now, Event::Tick);
-        assert_eq!(s.on_event(now, Event::Succeeded(attempt(1, 0, 1))), vec![Action::Commit(attempt(1, 0, 1))]);
-        assert_eq!(s.on_event(now, Event::Succeeded(attempt(1, 0, 0))), vec![]);
-        assert_eq!(s.on_event(now, Event::Failed(attempt(1, 0, 0), transient())), vec![]);
-    }
-
-    #[test]
-    fn out_of_memory_is_tried_once_more() {
-        let mut s = scheduler(1);
-        s.on_event(T0, submit(1, 0, 1, &[]));
-        let oom = || Failure::OutOfMemory(Error::new(ErrorCode::ResourceExhausted, "killed"));
-        assert_eq!(s.on_event(T0, Event::Failed(attempt(1, 0, 0), oom())), vec![]);
-        let now = s.next_wake().unwrap();
-        s.on_event(now, Event::Tick);
-        let actions = s.on_event(now, Event::Failed(attempt(1, 0, 1), oom()));
-        assert!(matches!(&actions[..], [Action::FailQuery { .. }]), "{actions:?}");
-    }
-
-    #[test]
-    fn the_query_has_one_budget_of_retries() {
-        let retry = RetryPolicy { query_budget: 2, ..RetryPolicy::default() };
-        let mut s = Scheduler::new(SchedulerLimits { max_in_flight: 9, retry }, 1);
-        for task in 0..3 {
-            s.on_event(T0, submit(1, task, 3, &[]));
-        }
-        assert_eq!(s.on_event(T0, Event::Failed(attempt(1, 0, 0), transient())), vec![]);
-        assert_eq!(s.on_event(T0, Event::Failed(attempt(1, 1, 0), transient())), vec![]);
-        let actions = s.on_event(T0, Event::Failed(attempt(1, 2, 0), transient()));
-        assert!(
-            matches!(&actions[..], [Action::FailQuery { error, .. }] if error.message.contains("budget")),
-            "{actions:?}"
-        );
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_backoff() {
-        let wake = |seed| {
-            let mut s = Scheduler::new(SchedulerLimits { max_in_flight: 1, retry: RetryPolicy::default() }, seed);
-            s.on_event(T0, submit(1, 0, 1, &[]));
-            s.on_event(T0, Event::Failed(attempt(1, 0, 0), transient()));
-            s.next_wake()
-        };
-        assert_eq!(wake(3), wake(3));
-        assert_ne!(wake(3), wake(4));
-    }
-}
+mod tests;

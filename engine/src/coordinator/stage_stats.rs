@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::scheduler::Try;
 use crate::invoker::Bill;
 use crate::protocol::{Attempt, OutputKind, TaskOutput, TaskStats};
 use crate::storage::RequestCounts;
@@ -16,7 +17,12 @@ pub struct StageStats {
     pub stage: u32,
     pub tasks: u32,
     pub attempts: u32,
+    /// Attempts that followed a failure or a refused start.
     pub retried: u32,
+    /// Attempts that were started beside one that took long.
+    pub speculative: u32,
+    /// Tasks whose output is there.
+    pub committed: u32,
     pub cold_starts: u32,
     /// Rows that the committed attempts put out.
     pub rows: u64,
@@ -64,6 +70,8 @@ impl StageStats {
             tasks,
             attempts: 0,
             retried: 0,
+            speculative: 0,
+            committed: 0,
             cold_starts: 0,
             rows: 0,
             output: None,
@@ -76,9 +84,13 @@ impl StageStats {
         }
     }
 
-    pub(super) fn launched(&mut self, attempt: Attempt) {
+    pub(super) fn launched(&mut self, attempt: Attempt, why: Try) {
         self.attempts += 1;
-        self.retried += u32::from(attempt.number > 0);
+        match why {
+            Try::First => {}
+            Try::Again | Try::Frugal => self.retried += 1,
+            Try::Beside => self.speculative += 1,
+        }
         if let Some(task) = self.tasks_detail.get_mut(attempt.task.task as usize) {
             task.attempts += 1;
         }
@@ -101,6 +113,7 @@ impl StageStats {
     }
 
     pub(super) fn committed(&mut self, attempt: Attempt, output: &TaskOutput) {
+        self.committed = (self.committed + 1).min(self.tasks);
         self.rows += output.rows;
         if let Some(task) = self.tasks_detail.get_mut(attempt.task.task as usize) {
             task.winner = Some(attempt.number);

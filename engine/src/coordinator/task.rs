@@ -29,6 +29,8 @@ pub struct RunConfig {
     pub inline_limit_head: u64,
     pub inline_limit_stage: u64,
     pub task_timeout: Duration,
+    /// Bytes of table data that all attempts of the run together may read.
+    pub max_bytes_scanned: Option<u64>,
     /// Of the backoff's jitter.
     pub seed: u64,
 }
@@ -44,4 +46,8 @@ pub struct TaskSpec {
     /// zstd of the encoded physical plan.
     pub plan: Bytes,
     pub pins: Vec<FilePin>,
+    /// Bytes of the files, or parts of files, that the fragment reads.
+    pub scan_bytes: u64,
+    /// The fragment ends in a LIMIT and its readers take rows in any order: rows of some of the stage's tasks may be enough.
+    pub limited: bool,
 }

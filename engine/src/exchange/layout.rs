@@ -19,6 +19,17 @@ pub(crate) fn request_name(run: RunId, attempt: Attempt) -> String {
     format!("{run}/{}/{}/{}.request.json", attempt.task.stage, attempt.task.task, attempt.number)
 }
 
+/// The manifest of a stage, where it is too large to be sent with every request.
+#[cfg(feature = "coordinator")]
+pub(crate) fn manifest_name(run: RunId, stage: u32) -> String {
+    format!("{run}/{stage}/manifest")
+}
+
+/// There when attempts of the run are to stop; holds a `CancelMarker`.
+pub(crate) fn cancel_name(run: RunId) -> String {
+    format!("{run}/cancelled")
+}
+
 /// Everything a run wrote lies below this.
 #[cfg(feature = "coordinator")]
 pub(crate) fn run_prefix(exchange: &ExchangeConfig, run: RunId) -> Result<Path> {

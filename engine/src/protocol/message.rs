@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Blob;
+use super::{Blob, Manifest};
 use crate::error::Error;
 use crate::storage::RequestCounts;
 
@@ -24,7 +24,7 @@ impl fmt::Display for RunId {
 }
 
 /// One fragment for one worker: the `task`-th of its stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaskKey {
     pub stage: u32,
     pub task: u32,
@@ -102,21 +102,20 @@ pub struct TaskRequest {
     pub output: OutputPlacement,
     pub exchange: Option<ExchangeConfig>,
     /// The committed output of every stage that the fragment reads.
-    pub inputs: Vec<StageInput>,
+    pub inputs: Vec<Manifest>,
     pub pins: Vec<FilePin>,
     /// Milliseconds the worker may take before it gives up by itself.
     pub timeout_ms: u64,
+    /// Bytes of table data the attempt may read before it gives up by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes_scanned: Option<u64>,
+    /// An attempt before this one was killed for its memory: spill sooner, read less ahead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub low_memory: bool,
     /// Set when the request was too large for a payload: the object below the exchange's URL that holds the whole request.
     /// `plan`, `inputs` and `pins` are then empty here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<String>,
-}
-
-/// The manifest of one upstream stage: exactly one winning attempt per task, in task order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StageInput {
-    pub stage: u32,
-    pub tasks: Vec<ProducedTask>,
 }
 
 /// The committed output of one task.
@@ -129,6 +128,7 @@ pub struct ProducedTask {
 /// Where the rows are: all partitions back to back, `offsets[p]..offsets[p + 1]` is partition `p`, an empty range an empty partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskOutput {
+    #[serde(with = "super::offsets")]
     pub offsets: Vec<u64>,
     /// Present when the output came back inline; otherwise it is the exchange object of the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ledger::Ledger;
 use super::settings::EngineSettings;
 use super::shared::Shared;
-use crate::coordinator::{Run, RunConfig, SchedulerLimits};
+use crate::coordinator::{Run, RunConfig, SchedulerLimits, SpeculationPolicy};
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Source, layout};
 use crate::planner::session::options_for_workers;
@@ -60,12 +60,17 @@ impl RemoteRun {
             invoker,
             exchange: exchange.clone(),
             exchange_store: store.clone(),
-            limits: SchedulerLimits { max_in_flight: settings.max_in_flight, retry: settings.retry.clone() },
+            limits: SchedulerLimits {
+                max_in_flight: settings.max_in_flight,
+                retry: settings.retry.clone(),
+                speculation: SpeculationPolicy::default(),
+            },
             options: options_for_workers(state),
             head_inputs,
             inline_limit_head: INLINE_LIMIT_HEAD,
             inline_limit_stage: INLINE_LIMIT_STAGE,
             task_timeout: settings.task_timeout,
+            max_bytes_scanned: settings.limits.max_bytes_scanned,
             seed: run.0.as_u64_pair().0,
         };
         let run_handle = Run::start(config, cancel);

@@ -6,15 +6,15 @@ use datafusion::physical_plan::ExecutionPlan;
 
 /// Sums over a plan's nodes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FragmentStats {
+pub(crate) struct FragmentStats {
     /// Rows that scans and inputs from the exchange gave.
-    pub(super) rows_in: u64,
+    pub(crate) rows_in: u64,
     /// Bytes that operators wrote to temporary files.
-    pub(super) spilled_bytes: u64,
+    pub(crate) spilled_bytes: u64,
 }
 
 impl FragmentStats {
-    pub(super) fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
         let mut stats = Self::default();
         stats.add(plan);
         stats

@@ -39,4 +39,8 @@ impl WorkerInvoker for InProcessInvoker {
         let payload = serde_json::to_vec(&response).map_err(permanent)?.into();
         Ok(InvocationReply { payload, bill: Bill::default() })
     }
+
+    fn stops_on_drop(&self) -> bool {
+        true
+    }
 }

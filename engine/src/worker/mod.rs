@@ -4,12 +4,19 @@
 
 mod fragment_stats;
 mod in_process;
+mod request;
 mod run_task;
 mod settings;
+mod stop;
+mod surroundings;
 mod task_memory;
 
+#[cfg(feature = "coordinator")]
+pub(crate) use fragment_stats::FragmentStats;
 pub use in_process::InProcessInvoker;
 pub use run_task::Worker;
 #[cfg(feature = "coordinator")]
 pub(crate) use run_task::disk_manager;
 pub use settings::WorkerSettings;
+#[cfg(feature = "cluster")]
+pub(crate) use surroundings::Surroundings;

@@ -18,19 +18,26 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::sync::mpsc;
 
 use super::WorkerSettings;
-use super::fragment_stats::FragmentStats;
+use super::request::{resolve_inputs, resolve_stored};
+use super::stop::Stop;
+use super::surroundings::Surroundings;
 use super::task_memory::TaskMemory;
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Destination, OutputWriter, Source, layout};
 use crate::planner::distributed::{Fragment, FragmentInputs};
-use crate::protocol::{ENGINE_VERSION, ExchangeConfig, TaskOutput, TaskRequest, TaskResponse, TaskStats};
-use crate::storage::{ObjectStores, Pins, QueryStores, StoreMeter, exchange_store, prepare_scans, query_caches};
+use crate::protocol::{
+    Attempt, ENGINE_VERSION, ExchangeConfig, RunId, TaskOutput, TaskRequest, TaskResponse, TaskStats,
+};
+use crate::storage::{ObjectStores, Pins, QueryStores, ReadAhead, StoreMeter, exchange_store, prepare_scans, query_caches};
 
 /// Footers kept between tasks.
 const METADATA_CACHE_BYTES: usize = 128 * 1024 * 1024;
 
 /// Batches on their way to the writer.
 const BATCHES_IN_FLIGHT: usize = 4;
+
+/// Of an attempt that follows one killed for its memory: an eighth of DataFusion's own.
+const FRUGAL_BATCH_SIZE: [&str; 2] = ["datafusion.execution.batch_size", "1024"];
 
 /// Runs tasks; cheap to clone into an `Arc` and share.
 #[derive(Debug)]
@@ -105,33 +112,82 @@ impl Worker {
         stats: &mut TaskStats,
     ) -> Result<TaskOutput> {
         let exchange = self.exchange(&request, meter)?;
+        let stop = Stop::new(&request, exchange.as_ref(), Arc::clone(meter))?;
         let request = resolve_stored(request, exchange.as_ref()).await?;
-        let pins = Arc::new(Pins::new(request.pins.clone())?);
-        let memory = Arc::new(TaskMemory::new(Arc::clone(&self.memory)));
-        let runtime = Arc::new(RuntimeEnv {
-            memory_pool: Arc::clone(&memory) as _,
-            disk_manager: Arc::clone(&self.disk),
-            cache_manager: query_caches(&self.cache, Arc::clone(&pins))?,
-            object_store_registry: QueryStores::with_pins(Arc::clone(&self.stores), Arc::clone(meter), pins),
-        });
+        let surroundings = self.surroundings_of(&request, meter)?;
         let source = Source { run: request.run, exchange: exchange.clone() };
         let plan = zstd::stream::decode_all(&request.plan.0[..])
             .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
         let task = (request.attempt.task.task as usize, request.task_count as usize);
-        let inputs = FragmentInputs::new(source, request.inputs);
-        let mut fragment = Fragment::decode(&plan, task, &request.options, inputs, runtime)?;
-        fragment.plan = prepare_scans(fragment.plan, &self.settings.read_ahead)?;
+        let inputs = FragmentInputs::new(source, resolve_inputs(&request.inputs, exchange.as_ref()).await?);
+        let mut options = request.options;
+        if request.low_memory {
+            options.push(FRUGAL_BATCH_SIZE.map(str::to_owned).into());
+        }
+        let mut fragment = Fragment::decode(&plan, task, &options, inputs, Arc::clone(&surroundings.runtime))?;
+        let read_ahead = match request.low_memory {
+            true => ReadAhead { in_flight: 1, ..self.settings.read_ahead },
+            false => self.settings.read_ahead,
+        };
+        fragment.plan = prepare_scans(fragment.plan, &read_ahead)?;
 
         let mut writer = OutputWriter::try_new(&fragment.schema(), fragment.output_partitions(), &fragment.context)?;
-        let executed = execute(&fragment, &mut writer).await;
-        let of_plan = FragmentStats::of(&fragment.plan);
-        stats.rows_in = of_plan.rows_in;
-        stats.spilled_bytes = of_plan.spilled_bytes + writer.spilled();
-        stats.peak_memory_bytes = memory.peak() as u64;
+        let executed = stop.unless_stopped(execute(&fragment, &mut writer)).await;
+        *stats = surroundings.stats(&fragment.plan);
+        stats.spilled_bytes += writer.spilled();
         executed?;
-        let (exchange, store) = exchange.unzip();
+        stop.check_wanted().await?;
+        let (config, store) = exchange.clone().unzip();
         let (run, attempt, placement) = (request.run, request.attempt, request.output);
-        writer.finish(Destination { run, attempt, placement, exchange: exchange.as_ref(), store }).await
+        let output = writer.finish(Destination { run, attempt, placement, exchange: config.as_ref(), store }).await?;
+        if output.inline.is_none()
+            && let Err(unwanted) = stop.check_wanted().await
+        {
+            remove_output(run, attempt, exchange).await?;
+            return Err(unwanted);
+        }
+        Ok(output)
+    }
+
+    /// An attempt that follows one killed for its memory gets half of it, so that its operators spill before memory is short.
+    fn surroundings_of(&self, request: &TaskRequest, meter: &Arc<StoreMeter>) -> Result<Surroundings> {
+        let memory = match request.low_memory {
+            true => Arc::new(FairSpillPool::new(self.settings.memory_bytes / 2)) as _,
+            false => Arc::clone(&self.memory),
+        };
+        self.surroundings_with(memory, Pins::new(request.pins.clone())?, Arc::clone(meter))
+    }
+
+    /// A task's own view of this worker. Pins may still be added to it.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn surroundings(&self, pins: Pins, meter: Arc<StoreMeter>) -> Result<Surroundings> {
+        self.surroundings_with(Arc::clone(&self.memory), pins, meter)
+    }
+
+    fn surroundings_with(
+        &self,
+        memory: Arc<dyn MemoryPool>,
+        pins: Pins,
+        meter: Arc<StoreMeter>,
+    ) -> Result<Surroundings> {
+        let pins = Arc::new(pins);
+        let memory = Arc::new(TaskMemory::new(memory));
+        let runtime = Arc::new(RuntimeEnv {
+            memory_pool: Arc::clone(&memory) as _,
+            disk_manager: Arc::clone(&self.disk),
+            cache_manager: query_caches(&self.cache, Arc::clone(&pins))?,
+            object_store_registry: QueryStores::with_pins(
+                Arc::clone(&self.stores),
+                Arc::clone(&meter),
+                Arc::clone(&pins),
+            ),
+        });
+        Ok(Surroundings { runtime, pins, meter, memory })
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn settings(&self) -> &WorkerSettings {
+        &self.settings
     }
 
     fn exchange(
@@ -145,17 +201,14 @@ impl Worker {
     }
 }
 
-/// A request that was too large for a payload lies in the exchange.
-async fn resolve_stored(
-    request: TaskRequest,
-    exchange: Option<&(ExchangeConfig, Arc<dyn ObjectStore>)>,
-) -> Result<TaskRequest> {
-    let Some(name) = &request.stored else { return Ok(request) };
-    let Some((config, store)) = exchange else {
-        return Err(Error::internal("the request lies in the exchange, and names no exchange location"));
-    };
-    let bytes = store.get(&layout::path(config, name)?).await?.bytes().await?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::internal(format!("stored task request {name}: {error}")))
+/// What a cancelled attempt has uploaded nobody will read.
+async fn remove_output(
+    run: RunId,
+    attempt: Attempt,
+    exchange: Option<(ExchangeConfig, Arc<dyn ObjectStore>)>,
+) -> Result<()> {
+    let Some((config, store)) = exchange else { return Ok(()) };
+    Ok(store.delete(&layout::path(&config, &layout::output_name(run, attempt))?).await?)
 }
 
 /// Drives all partitions at once and writes what they give. All of them run in this process: scan partitions share their files.

@@ -9,8 +9,8 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, internal_err};
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion_distributed::{
     ChannelResolver, CoordinatorToWorkerMsg, ExecuteTaskRequest, GetWorkerInfoRequest, GetWorkerInfoResponse,
     MaybeEncoded, NetworkBoundaryExt, SetPlanRequest, WorkerChannel, WorkerToCoordinatorMsg,
@@ -23,7 +23,8 @@ use url::Url;
 use super::fragment::{open, output_kind};
 use crate::coordinator::{Run, TaskSpec};
 use crate::exchange::Source;
-use crate::protocol::TaskKey;
+use crate::planner::sizing::{file_bytes, file_scan};
+use crate::protocol::{OutputKind, TaskKey};
 use crate::storage::pins_of;
 
 /// Compression level of a fragment: plans are repetitive and small, so the cheapest level already gains most.
@@ -60,7 +61,7 @@ impl WorkerChannel for RunResolver {
             let no_longer_wanted = wanted.for_each(|_| future::ready(()));
             tokio::select! {
                 committed = run.submit(spec) => committed?,
-                () = no_longer_wanted => {}
+                () = no_longer_wanted => run.stop(),
             }
             Ok(WorkerToCoordinatorMsg::LoadInfoEos)
         };
@@ -93,15 +94,42 @@ fn task_spec(request: SetPlanRequest, context: &Arc<TaskContext>) -> Result<Task
     let upstream = upstream_stages(plan)?;
     let output = output_kind(plan);
     let pins = pins_of(plan);
+    let scan_bytes = scan_bytes(plan)?;
+    let limited = limited(plan);
     let bytes = request.plan.encode(context)?;
-    Ok(TaskSpec { task, task_count: request.task_count as u32, upstream, output, plan: compress(&bytes)?.into(), pins })
+    Ok(TaskSpec {
+        task,
+        task_count: request.task_count as u32,
+        upstream,
+        output,
+        plan: compress(&bytes)?.into(),
+        pins,
+        scan_bytes,
+        limited,
+    })
+}
+
+/// Bytes of the files, or parts of files, that a fragment reads.
+pub(super) fn scan_bytes(plan: &Arc<dyn ExecutionPlan>) -> Result<u64> {
+    let mut bytes = 0;
+    plan.apply(|node| {
+        bytes += file_scan(node).map_or(0, |scan| file_bytes(&scan.file_groups));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(bytes)
+}
+
+/// Whether the fragment ends in a LIMIT whose rows are as good as any others. Where its rows are ordered (top-k, or a merge of
+/// sorted streams) every task of the stage is needed.
+fn limited(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.fetch().is_some() && output_kind(plan) == OutputKind::Forward && plan.output_ordering().is_none()
 }
 
 pub(super) fn compress(plan: &[u8]) -> Result<Vec<u8>> {
     Ok(zstd::bulk::compress(plan, ZSTD_LEVEL)?)
 }
 
-fn task_key(key: datafusion_distributed::TaskKey) -> TaskKey {
+pub(super) fn task_key(key: datafusion_distributed::TaskKey) -> TaskKey {
     TaskKey { stage: key.stage_id as u32, task: key.task_number as u32 }
 }
 

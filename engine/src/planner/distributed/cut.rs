@@ -19,7 +19,7 @@ use datafusion_distributed::{
 };
 use url::Url;
 
-use super::channel::{RunResolver, compress, upstream_stages};
+use super::channel::{RunResolver, compress, scan_bytes, upstream_stages};
 use super::codec::ArachneCodec;
 use super::leaf_splits::split_leaf;
 use super::repair::repair;
@@ -134,6 +134,7 @@ pub(crate) fn plan_on_one_worker(plan: Arc<dyn ExecutionPlan>, context: &Arc<Tas
         plan
     };
     let pins = pins_of(&plan);
+    let scan_bytes = scan_bytes(&plan)?;
     let bytes = encode(plan, context)?;
     Ok(TaskSpec {
         task: TaskKey { stage: 1, task: 0 },
@@ -142,6 +143,8 @@ pub(crate) fn plan_on_one_worker(plan: Arc<dyn ExecutionPlan>, context: &Arc<Tas
         output: OutputKind::Forward,
         plan: compress(&bytes)?.into(),
         pins,
+        scan_bytes,
+        limited: false,
     })
 }
 

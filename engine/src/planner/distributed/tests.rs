@@ -27,7 +27,7 @@ use super::channel::upstream_stages;
 use super::cut::{CutSettings, DistributedPlan, StageWidth, nominal_urls};
 use super::leaf_splits::split_leaf;
 use super::single_partition_guard::SinglePartitionGuard;
-use crate::coordinator::{RetryPolicy, Run, RunConfig, SchedulerLimits};
+use crate::coordinator::{RetryPolicy, Run, RunConfig, SchedulerLimits, SpeculationPolicy};
 use crate::error::{Error, Result};
 use crate::exchange::Source;
 use crate::formats::{Compression, TextFormat, TextOptions};
@@ -227,12 +227,14 @@ impl Lake {
             limits: SchedulerLimits {
                 max_in_flight: 8,
                 retry: RetryPolicy { max_attempts: 1, ..RetryPolicy::default() },
+                speculation: SpeculationPolicy::default(),
             },
             options: if remedies.ship_options { options_for_workers(state) } else { Vec::new() },
             head_inputs,
             inline_limit_head: 1024,
             inline_limit_stage: 1024,
             task_timeout: std::time::Duration::from_secs(120),
+            max_bytes_scanned: None,
             seed: 1,
         };
         let run_handle = Run::start(config, &CancellationToken::new());
