@@ -3,7 +3,12 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 
 mod data;
+mod local_lake;
 mod overhead;
+mod own_process;
+mod plan_files;
+mod plan_tasks;
+mod price;
 mod stage;
 mod summary;
 
@@ -23,6 +28,12 @@ struct Arguments {
 enum Bench {
     /// What fanning out costs by itself: a small query, warm, embedded against the local Lambda
     Overhead(overhead::Options),
+    /// What the coordinator itself takes for very many tasks
+    PlanTasks(plan_tasks::Options),
+    /// What planning takes over very many files
+    PlanFiles(plan_files::Options),
+    /// Time and dollars of the same query on more and more workers
+    Price(price::Options),
     /// The function that the benches invoke; started by the local Lambda
     #[command(hide = true)]
     Worker,
@@ -33,6 +44,9 @@ fn main() -> Result<()> {
     let runtime = Runtime::new()?;
     match arguments.bench {
         Bench::Overhead(options) => runtime.block_on(overhead::run(&options)),
+        Bench::PlanTasks(options) => runtime.block_on(plan_tasks::run(&options)),
+        Bench::PlanFiles(options) => runtime.block_on(plan_files::run(&options)),
+        Bench::Price(options) => runtime.block_on(price::run(&options)),
         Bench::Worker => {
             let worker = Worker::try_new(WorkerSettings::from_lambda_env())?;
             runtime.block_on(arachne_lambda::handler::run(worker)).map_err(|error| anyhow::anyhow!("{error}"))

@@ -22,6 +22,8 @@ pub mod query;
 #[cfg(feature = "coordinator")]
 pub mod sql;
 pub mod storage;
+#[cfg(feature = "coordinator")]
+mod units;
 pub mod worker;
 
 pub use error::{Error, ErrorCode, Position, Result};

@@ -1,31 +1,95 @@
 //! Data files below a folder; markers and hidden files are not data.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
+use super::at_once::at_once;
 use crate::error::Result;
 use crate::storage::StoreUrl;
 
+/// A folder with more objects is looked at folder by folder, if its folders are large.
+const LISTED_IN_ONE_GO: usize = 4_000;
+/// So many objects in a folder make up for the request that begins its listing.
+const LARGE_FOLDER: usize = 500;
+/// Folders that are listed at once.
+const FOLDERS_AT_ONCE: usize = 32;
+
 /// Every data file below a folder, at any depth, in order of key. Listed page by page; what is kept is one entry per file.
+///
+/// A listing is a chain of pages of a thousand objects, each of which names the next: a million objects take a thousand requests in a
+/// row. Where a folder turns out to be large, and to have large folders in it, these are listed side by side.
 pub(super) async fn files_below(
     store: &dyn ObjectStore,
     folder: &Path,
-    wanted: impl Fn(&Path) -> bool,
+    wanted: impl Fn(&Path) -> bool + Sync,
 ) -> Result<Vec<ObjectMeta>> {
-    let prefix = (!folder.is_root()).then_some(folder);
-    let mut objects = store.list(prefix);
-    let mut files = Vec::new();
-    while let Some(object) = objects.try_next().await? {
-        if is_data(folder, &object) && wanted(&object.location) {
-            files.push(object);
+    let keep = |object: &ObjectMeta| is_data(folder, object) && wanted(&object.location);
+    let mut files = match list(store, folder, &keep, Some(LISTED_IN_ONE_GO)).await? {
+        Listed::All(files) => files,
+        Listed::TooLong => {
+            let found = store.list_with_delimiter((!folder.is_root()).then_some(folder)).await?;
+            let folders = &found.common_prefixes;
+            let jobs = folders.iter().map(|folder| all_below(store, folder, &keep).boxed()).collect();
+            let below = at_once(FOLDERS_AT_ONCE, jobs).await?;
+            found.objects.into_iter().filter(&keep).chain(below.into_iter().flatten()).collect()
         }
-    }
+    };
     files.sort_by(|a, b| a.location.cmp(&b.location));
     Ok(files)
+}
+
+async fn all_below(
+    store: &dyn ObjectStore,
+    folder: &Path,
+    keep: &(dyn Fn(&ObjectMeta) -> bool + Sync),
+) -> Result<Vec<ObjectMeta>> {
+    match list(store, folder, keep, None).await? {
+        Listed::All(files) => Ok(files),
+        Listed::TooLong => Ok(Vec::new()),
+    }
+}
+
+enum Listed {
+    All(Vec<ObjectMeta>),
+    /// More than the limit, most of them in large folders.
+    TooLong,
+}
+
+async fn list(
+    store: &dyn ObjectStore,
+    folder: &Path,
+    keep: &(dyn Fn(&ObjectMeta) -> bool + Sync),
+    limit: Option<usize>,
+) -> Result<Listed> {
+    let mut objects = store.list((!folder.is_root()).then_some(folder));
+    let mut files = Vec::new();
+    let mut folders = HashSet::new();
+    let mut seen = 0;
+    while let Some(object) = objects.try_next().await? {
+        seen += 1;
+        if limit.is_some_and(|limit| seen <= limit)
+            && let Some(child) = child_folder(folder, &object.location)
+        {
+            folders.insert(child.to_owned());
+        }
+        if keep(&object) {
+            files.push(object);
+        }
+        if limit.is_some_and(|limit| seen == limit + 1) && !folders.is_empty() && seen / folders.len() >= LARGE_FOLDER {
+            return Ok(Listed::TooLong);
+        }
+    }
+    Ok(Listed::All(files))
+}
+
+/// The name of the folder in `folder` that an object lies in.
+fn child_folder<'a>(folder: &Path, object: &'a Path) -> Option<&'a str> {
+    let below = object.as_ref().strip_prefix(folder.as_ref()).unwrap_or(object.as_ref());
+    below.trim_start_matches('/').split_once('/').map(|(child, _)| child)
 }
 
 /// What lies directly in a folder: its data files, and its folders that are not hidden.
@@ -144,5 +208,29 @@ mod tests {
         let Children { files, folders } = children_of(&store, &folder).await.unwrap();
         assert_eq!(files.len(), 1);
         assert_eq!(folders.iter().map(|path| path.filename().unwrap()).collect::<Vec<_>>(), ["_p=1", "sub"]);
+    }
+
+    #[tokio::test]
+    async fn a_large_folder_shows_the_same_files_whichever_way_it_is_listed() {
+        let store = InMemory::new();
+        for folder in 0..3 {
+            for file in 0..2_000 {
+                let key = format!("t/p={folder}/sub/{file:04}.parquet");
+                store.put(&Path::parse(key).unwrap(), "x".into()).await.unwrap();
+            }
+        }
+        for key in ["t/direct.parquet", "t/_SUCCESS", "t/_temporary/0/x.parquet", "tt/other.parquet"] {
+            store.put(&Path::parse(key).unwrap(), "x".into()).await.unwrap();
+        }
+        let folder = Path::parse("t").unwrap();
+        let keep = |object: &ObjectMeta| is_data(&folder, object);
+        assert!(matches!(list(&store, &folder, &keep, Some(LISTED_IN_ONE_GO)).await.unwrap(), Listed::TooLong));
+        let files = files_below(&store, &folder, |_| true).await.unwrap();
+        assert_eq!(files.len(), 6_001);
+        let mut in_one_go = all_below(&store, &folder, &keep).await.unwrap();
+        in_one_go.sort_by(|a, b| a.location.cmp(&b.location));
+        assert_eq!(files, in_one_go);
+        let odd = files_below(&store, &folder, |path| path.as_ref().ends_with("1.parquet")).await.unwrap();
+        assert_eq!(odd.len(), 600);
     }
 }

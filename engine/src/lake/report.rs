@@ -1,6 +1,7 @@
 //! What the scans of a query saw and chose.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use object_store::path::Path;
@@ -16,40 +17,52 @@ pub struct ScanReport {
     seen: Mutex<Seen>,
 }
 
+/// By fingerprint, for a table can have a million files: of two of them in four billion tables one might go uncounted.
 #[derive(Debug, Default)]
 struct Seen {
-    listed: HashMap<(StoreUrl, Path), u64>,
-    chosen: HashMap<(StoreUrl, Path), u64>,
+    files: HashMap<u64, SeenFile>,
+}
+
+#[derive(Debug, Default)]
+struct SeenFile {
+    bytes: u64,
+    chosen: bool,
 }
 
 impl ScanReport {
     /// Bytes of all files that were listed, before files were dropped by their statistics: "scanned 31 of 220 MiB".
     pub fn bytes_total(&self) -> u64 {
-        self.read(|seen| seen.listed.values().sum())
+        self.read(|seen| seen.files.values().map(|file| file.bytes).sum())
     }
 
     pub fn files_total(&self) -> u64 {
-        self.read(|seen| seen.listed.len() as u64)
+        self.read(|seen| seen.files.len() as u64)
     }
 
     /// Bytes of the files that remain to be read, whole: what is fetched of them is less.
     pub fn bytes_chosen(&self) -> u64 {
-        self.read(|seen| seen.chosen.values().sum())
+        self.read(|seen| seen.files.values().filter(|file| file.chosen).map(|file| file.bytes).sum())
     }
 
     pub fn files_chosen(&self) -> u64 {
-        self.read(|seen| seen.chosen.len() as u64)
+        self.read(|seen| seen.files.values().filter(|file| file.chosen).count() as u64)
     }
 
     pub(super) fn listed(&self, store: &StoreUrl, path: &Path, size: u64) {
-        self.read(|seen| seen.listed.insert((store.clone(), path.clone()), size));
+        self.read(|seen| seen.files.entry(fingerprint(store, path)).or_default().bytes = size);
     }
 
     pub(super) fn chosen(&self, store: &StoreUrl, path: &Path, size: u64) {
-        self.read(|seen| seen.chosen.insert((store.clone(), path.clone()), size));
+        self.read(|seen| seen.files.insert(fingerprint(store, path), SeenFile { bytes: size, chosen: true }));
     }
 
     fn read<T>(&self, f: impl FnOnce(&mut Seen) -> T) -> T {
         f(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn fingerprint(store: &StoreUrl, path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (store, path).hash(&mut hasher);
+    hasher.finish()
 }

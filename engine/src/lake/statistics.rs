@@ -3,6 +3,8 @@
 //! They drop whole files, answer `count(*)`, `min` and `max` without reading, and size joins; so a number that is not certain
 //! must be absent, never a guess called exact.
 
+use std::collections::HashMap;
+
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
@@ -12,6 +14,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::parquet_files::Footer;
 use crate::error::Result;
+use crate::planner::sizing::ColumnSizes;
 use crate::storage::{find_field, plain, wider};
 
 /// Statistics of one file in terms of the table: its columns by name whatever their case, then its partition values.
@@ -35,6 +38,26 @@ pub(super) fn file_statistics(
     column_statistics.extend(keys.iter().zip(values).map(|(_, value)| partition_column(value, rows)));
     let total_byte_size = metadata.row_groups().iter().map(|group| group.total_byte_size().max(0) as usize).sum();
     Ok(Statistics { num_rows: rows, total_byte_size: Precision::Inexact(total_byte_size), column_statistics })
+}
+
+/// Footers that are looked at for the sizes of columns: files of one table are alike.
+const FOOTERS_FOR_SIZES: usize = 64;
+
+/// Bytes on disk of each of the table's columns, in some files of it.
+pub(super) fn column_sizes(footers: &[Footer], file_schema: &Schema) -> ColumnSizes {
+    let step = footers.len().div_ceil(FOOTERS_FOR_SIZES).max(1);
+    let mut sizes = vec![0; file_schema.fields().len()];
+    let positions: HashMap<String, usize> =
+        (file_schema.fields().iter().enumerate()).map(|(index, field)| (field.name().to_lowercase(), index)).collect();
+    for footer in footers.iter().step_by(step) {
+        for column in footer.metadata.row_groups().iter().flat_map(|group| group.columns()) {
+            let root = column.column_path().parts().first().map(|root| root.to_lowercase());
+            if let Some(index) = root.and_then(|root| positions.get(&root)) {
+                sizes[*index] += column.compressed_size().max(0) as u64;
+            }
+        }
+    }
+    ColumnSizes(sizes)
 }
 
 /// What every row group of a file states about a column.

@@ -26,8 +26,9 @@ use super::parquet_files::{footer_guess, footers};
 use super::partition_values::is_partition_filter;
 use super::pruning::may_match;
 use super::source::{FileSourceOf, LakeFile};
-use super::statistics::file_statistics;
+use super::statistics::{column_sizes, file_statistics};
 use crate::error::{Error, Result};
+use crate::planner::sizing::ColumnSizes;
 use crate::storage::{AnyCaseAdapterFactory, StoreUrl, misfit};
 
 /// Scans of more files go without footers: no pruning of files, no sizes for joins, types checked as files are opened.
@@ -90,7 +91,7 @@ impl LakeTable {
         for file in &files {
             report.listed(&file.store, &file.object.location, file.object.size);
         }
-        let files = self.with_statistics(session, files).await?;
+        let (files, sizes) = self.with_statistics(session, files).await?;
         let files = self.prune(session, files, &on_rows)?;
         let files = if on_rows.is_empty() { enough_for(files, limit) } else { files };
         for (file, _) in &files {
@@ -103,7 +104,7 @@ impl LakeTable {
         }
         let mut scans = Vec::with_capacity(by_store.len());
         for (store, files) in by_store {
-            scans.push(self.scan_store(session, &store, files, projection, limit).await?);
+            scans.push(self.scan_store(session, &store, files, sizes.as_ref(), projection, limit).await?);
         }
         match scans.len() {
             0 => Ok(Arc::new(EmptyExec::new(project_schema(self.schema.table_schema(), projection)?))),
@@ -113,13 +114,18 @@ impl LakeTable {
     }
 
     /// Reads footers where there are not too many, and checks each file's types against the table's.
-    async fn with_statistics(&self, session: &dyn Session, files: Vec<LakeFile>) -> Result<Vec<ScanFile>> {
+    async fn with_statistics(
+        &self,
+        session: &dyn Session,
+        files: Vec<LakeFile>,
+    ) -> Result<(Vec<ScanFile>, Option<Arc<ColumnSizes>>)> {
         let is_parquet = matches!(self.format, TableFormat::Parquet);
         if !is_parquet || files.len() > FOOTERS_PER_SCAN || !session.config().collect_statistics() {
-            return Ok(files.into_iter().map(|file| (file, None)).collect());
+            return Ok((files.into_iter().map(|file| (file, None)).collect(), None));
         }
         let footers = footers(&self.context, &files).await?;
         let file_schema = self.schema.file_schema();
+        let sizes = Arc::new(column_sizes(&footers, file_schema));
         let known = files.into_iter().zip(footers).map(|(file, footer)| {
             if let Some(error) = misfit(&footer.schema, file_schema) {
                 return Err(Error { message: format!("{}: {}", file.name(), error.message), ..error });
@@ -127,7 +133,7 @@ impl LakeTable {
             let statistics = file_statistics(&footer, file_schema, &self.keys, &file.values)?;
             Ok((file, Some(Arc::new(statistics))))
         });
-        known.collect()
+        Ok((known.collect::<Result<_>>()?, Some(sizes)))
     }
 
     fn prune(&self, session: &dyn Session, files: Vec<ScanFile>, filters: &[Expr]) -> Result<Vec<ScanFile>> {
@@ -142,15 +148,20 @@ impl LakeTable {
         session: &dyn Session,
         store: &StoreUrl,
         files: Vec<ScanFile>,
+        sizes: Option<&Arc<ColumnSizes>>,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let statistics = self.merged(&files)?;
         let files = files.into_iter().map(|(file, statistics)| {
-            let mut partitioned = PartitionedFile::new_from_meta(file.object.clone());
-            partitioned.metadata_size_hint = footer_guess(&self.context, &file);
+            let guess = footer_guess(&self.context, &file);
+            let mut partitioned = PartitionedFile::new_from_meta(file.object);
+            partitioned.metadata_size_hint = guess;
             partitioned.partition_values = file.values;
             partitioned.statistics = statistics;
+            if let Some(sizes) = sizes {
+                partitioned.extensions.insert_arc(Arc::clone(sizes));
+            }
             partitioned
         });
         let groups = FileGroup::new(files.collect()).split_files(session.config().target_partitions());

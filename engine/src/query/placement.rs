@@ -16,7 +16,7 @@ pub(super) struct Placed {
 }
 
 pub(super) enum Place {
-    /// In this process.
+    /// In this process; the plan is ready to run.
     Here(Arc<dyn ExecutionPlan>),
     /// In stages on workers; this process runs the head.
     Stages(DistributedPlan),

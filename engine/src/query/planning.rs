@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::parser;
 use futures::TryStreamExt;
+use tokio::sync::Mutex;
 
+use super::estimate::scans_of;
 use super::launch::launch;
 use super::placement::{Place, Placed};
 use super::session::QuerySession;
@@ -20,38 +20,81 @@ use super::shared::QueryContext;
 use crate::error::{Error, ErrorCode, Result};
 use crate::planner::distributed::{DistributedPlan, plan_on_one_worker};
 use crate::planner::scalar_subqueries::{self, Evaluate};
-use crate::planner::sizing::{file_bytes, file_scan};
+use crate::planner::{multisets, using_joins, whole_windows};
+use crate::planner::sizing::ScanSize;
 use crate::sql;
+use crate::storage::prepare_scans;
+use crate::units::bytes;
 
 /// Plans a statement, its scalar subqueries first.
 pub(super) async fn plan(query: &QueryContext, session: &QuerySession, statement: parser::Statement) -> Result<Placed> {
-    let state = match session.settings.compute {
-        Compute::Embedded => session.local_state(),
-        Compute::Lambda => session.distributed_state()?,
-    };
+    let state = state(session)?;
     let logical = logical(query, &state, statement).await?;
     let logical = scalar_subqueries::evaluate(logical, &Subqueries { query, session }).await?;
     place(query, session, state, &logical).await
 }
 
-/// Plans for workers first, where there are any; what need not leave this process is planned again for its cores.
+/// Plans a statement without running anything, and its scalar subqueries beside it, innermost first. The plan cannot be run when it
+/// has any.
+pub(super) async fn plan_to_show(
+    query: &QueryContext,
+    session: &QuerySession,
+    statement: parser::Statement,
+) -> Result<(Placed, Vec<Placed>)> {
+    let state = state(session)?;
+    let logical = logical(query, &state, statement).await?;
+    let subqueries = ShownSubqueries { query, session, placed: Mutex::default() };
+    let logical = scalar_subqueries::evaluate(logical, &subqueries).await?;
+    let placed = place(query, session, state, &logical).await?;
+    Ok((placed, subqueries.placed.into_inner()))
+}
+
+/// What a statement means, optimised, and nothing looked at but its tables' schemas.
+pub(super) async fn logical_plan(
+    query: &QueryContext,
+    session: &QuerySession,
+    statement: parser::Statement,
+) -> Result<LogicalPlan> {
+    let state = session.local_state();
+    let plan = logical(query, &state, statement).await?;
+    state.optimize(&plan).map_err(|error| described(query, error, &[]))
+}
+
+fn state(session: &QuerySession) -> Result<SessionState> {
+    match session.settings.compute {
+        Compute::Embedded => Ok(session.local_state()),
+        Compute::Cluster if !cfg!(feature = "cluster") => {
+            Err(Error::new(ErrorCode::NotSupported, "this program was built without compute 'cluster'"))
+        }
+        Compute::Lambda | Compute::Cluster => session.distributed_state(),
+    }
+}
+
+/// Plans for workers first, where there are any; what need not leave this process, or cannot, is planned again for its cores.
 async fn place(
     query: &QueryContext,
     session: &QuerySession,
     state: SessionState,
     logical: &LogicalPlan,
 ) -> Result<Placed> {
-    let plan = state.create_physical_plan(logical).await.map_err(|error| described(query, error, &[]))?;
     if session.settings.compute == Compute::Embedded {
-        return Ok(Placed { state, place: Place::Here(plan), reason: "compute is embedded".to_owned() });
+        return place_here(query, session, state, logical, "compute is embedded".to_owned()).await;
     }
-    let reason = match place_on_workers(session, &state, &plan) {
+    if let Some(reason) = whole_windows::reason_to_stay(logical)? {
+        return place_here(query, session, session.local_state(), logical, reason.to_owned()).await;
+    }
+    let placed = match state.create_physical_plan(logical).await {
+        Ok(plan) => place_on_workers(session, &state, &plan),
+        Err(error) => Err(error),
+    };
+    let reason = match placed {
         Ok(Ok((place, reason))) => return Ok(Placed { state, place, reason }),
         Ok(Err(reason)) => reason,
+        // Nothing fails because it is spread: what is wrong with the query itself shows when it is planned for this process.
         Err(DataFusionError::NotImplemented(reason)) => reason,
-        Err(error) => return Err(described(query, error, &[])),
+        Err(error) => format!("it cannot be planned for workers: {}", error.strip_backtrace()),
     };
-    place_here(query, session, logical, reason).await
+    place_here(query, session, session.local_state(), logical, reason).await
 }
 
 /// The inner error says why the plan had better stay here.
@@ -63,26 +106,28 @@ fn place_on_workers(
     if let Some(stages) = DistributedPlan::try_from_plan(plan, state)? {
         return Ok(Ok((Place::Stages(stages), "the plan gains from workers".to_owned())));
     }
-    let bytes = scanned_bytes(plan)?;
+    let ScanSize { bytes: read, files, .. } = scans_of(plan);
     let limit = session.settings.local_bytes;
-    if bytes > limit || (bytes > 0 && session.settings.tasks_per_stage == [1]) {
-        let task = Box::new(plan_on_one_worker(Arc::clone(plan), &state.task_ctx())?);
-        return Ok(Ok((
-            Place::OneWorker { plan: Arc::clone(plan), task },
-            format!("one task is enough for {bytes} bytes"),
-        )));
+    if read > limit || (files > 0 && session.settings.tasks_per_stage == [1]) {
+        let (plan, task) = plan_on_one_worker(Arc::clone(plan), &state.task_ctx())?;
+        let reason = format!("one task is enough for {}", bytes(read));
+        return Ok(Ok((Place::OneWorker { plan, task: Box::new(task) }, reason)));
     }
-    Ok(Err(format!("{bytes} bytes to read, workers begin above {limit}")))
+    if files == 0 {
+        return Ok(Err("it reads no files".to_owned()));
+    }
+    Ok(Err(format!("{} to read, workers begin above {} (arachne.local_bytes)", bytes(read), bytes(limit))))
 }
 
 async fn place_here(
     query: &QueryContext,
     session: &QuerySession,
+    state: SessionState,
     logical: &LogicalPlan,
     reason: String,
 ) -> Result<Placed> {
-    let state = session.local_state();
     let plan = state.create_physical_plan(logical).await.map_err(|error| described(query, error, &[]))?;
+    let plan = prepare_scans(plan, &session.settings.read_ahead)?;
     Ok(Placed { state, place: Place::Here(plan), reason })
 }
 
@@ -96,8 +141,13 @@ async fn logical(query: &QueryContext, state: &SessionState, statement: parser::
             Err(Error::new(ErrorCode::NotSupported, format!("{} is not built yet", first_words(&query.request.sql)))
                 .with_hint("SELECT, EXPLAIN, CREATE EXTERNAL TABLE, DROP, SHOW and DESCRIBE are"))
         }
-        _ => Ok(plan),
+        _ => meant(plan).map_err(|error| described(query, error, &[])),
     }
+}
+
+/// The plan with what SQL says and DataFusion's reader does not.
+fn meant(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    using_joins::merge_columns(multisets::count_copies(plan)?)
 }
 
 fn described(query: &QueryContext, error: DataFusionError, tables: &[String]) -> Error {
@@ -118,25 +168,30 @@ struct Subqueries<'a> {
 
 #[async_trait]
 impl Evaluate for Subqueries<'_> {
-    async fn rows(&self, subquery: LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> {
-        let state = match self.session.settings.compute {
-            Compute::Embedded => self.session.local_state(),
-            Compute::Lambda => self.session.distributed_state()?,
-        };
+    async fn value(&self, subquery: LogicalPlan) -> Result<Expr, DataFusionError> {
+        let state = state(self.session)?;
         let placed = place(self.query, self.session, state, &subquery).await?;
-        let rows = launch(self.query, self.session, placed)?;
-        Ok(rows.batches.try_collect().await?)
+        let rows = launch(self.query, self.session, placed).await?;
+        let rows: Vec<_> = rows.batches.try_collect().await?;
+        scalar_subqueries::value_of(&rows, &subquery)
     }
 }
 
-/// Bytes of the files that a plan scans, as far as they have not been pruned.
-fn scanned_bytes(plan: &Arc<dyn ExecutionPlan>) -> Result<u64> {
-    let mut bytes = 0;
-    plan.apply(|node| {
-        bytes += file_scan(node).map_or(0, |scan| file_bytes(&scan.file_groups));
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(bytes)
+/// Scalar subqueries that are placed and not run.
+struct ShownSubqueries<'a> {
+    query: &'a QueryContext,
+    session: &'a QuerySession,
+    placed: Mutex<Vec<Placed>>,
+}
+
+#[async_trait]
+impl Evaluate for ShownSubqueries<'_> {
+    async fn value(&self, subquery: LogicalPlan) -> Result<Expr, DataFusionError> {
+        let placed = place(self.query, self.session, state(self.session)?, &subquery).await?;
+        let mut all = self.placed.lock().await;
+        all.push(placed);
+        Ok(scalar_subqueries::unevaluated(all.len(), &subquery))
+    }
 }
 
 fn first_words(sql: &str) -> String {

@@ -3,6 +3,7 @@
 //! datafusion-distributed's own splitter cuts compressed and multi-line text in the middle, and fails on small and on ordered scans.
 
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use datafusion::common::Result;
@@ -12,6 +13,8 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion_distributed::{DistributedLeafExec, ScaleUpLeafNodeEvent, ScaleUpLeafNodeEventResponse};
 
+use crate::planner::sizing::is_splittable;
+
 /// Pieces of a file are not made smaller than this: each piece costs requests of its own.
 const MIN_PIECE_BYTES: u64 = 1024 * 1024;
 
@@ -19,8 +22,11 @@ pub(super) fn split_leaf(event: ScaleUpLeafNodeEvent<'_>) -> Option<Result<Scale
     let leaf = event.plan.downcast_ref::<DataSourceExec>()?;
     let scan = leaf.data_source().downcast_ref::<FileScanConfig>()?;
     let partitions = event.plan.output_partitioning().partition_count().max(1);
+    // Without its files, which each task's copy would copy only to drop them.
+    let mut bare = scan.clone();
+    bare.file_groups = Vec::new();
     let variants = deal(scan, event.task_count, partitions).into_iter().map(|groups| {
-        let mut part = scan.clone();
+        let mut part = bare.clone();
         part.file_groups = groups;
         DataSourceExec::from_data_source(part) as _
     });
@@ -34,8 +40,7 @@ fn deal(scan: &FileScanConfig, tasks: usize, partitions: usize) -> Vec<Vec<FileG
     let groups = if is_ordered(scan) {
         whole_groups(&scan.file_groups, bins)
     } else {
-        let splittable = scan.file_source().supports_repartitioning() && !scan.file_compression_type.is_compressed();
-        balanced(pieces(&scan.file_groups, bins, splittable), bins)
+        balanced(pieces(&scan.file_groups, bins, is_splittable(scan)), bins)
     };
     // Bins are filled in order of bin; dealing them round robin spreads neighbours over tasks.
     let mut dealt: Vec<Vec<FileGroup>> = vec![Vec::with_capacity(partitions); tasks];
@@ -59,21 +64,31 @@ fn whole_groups(groups: &[FileGroup], bins: usize) -> Vec<FileGroup> {
     all
 }
 
-/// Files, the large ones cut into byte ranges where the format allows.
+/// Files, the large ones cut into byte ranges where the format allows. Bounds of columns stay behind: they are a large part of an
+/// encoded scan, and a worker reads the footer that has them.
 fn pieces(groups: &[FileGroup], bins: usize, splittable: bool) -> Vec<PartitionedFile> {
     let files: Vec<&PartitionedFile> = groups.iter().flat_map(|group| group.files()).collect();
     let total: u64 = files.iter().map(|file| file.effective_size()).sum();
     let target = total.div_ceil(bins as u64).max(MIN_PIECE_BYTES);
-    files.into_iter().flat_map(|file| if splittable { cut(file, target) } else { vec![file.clone()] }).collect()
+    let mut pieces = Vec::with_capacity(files.len());
+    for file in files {
+        let bare = PartitionedFile { statistics: None, extensions: Default::default(), ..file.clone() };
+        if splittable {
+            pieces.extend(cut(bare, target));
+        } else {
+            pieces.push(bare);
+        }
+    }
+    pieces
 }
 
 /// Equal pieces of at most `target` bytes, give or take the rounding.
-fn cut(file: &PartitionedFile, target: u64) -> Vec<PartitionedFile> {
+fn cut(file: PartitionedFile, target: u64) -> Vec<PartitionedFile> {
     let start = file.range.as_ref().map_or(0, |range| range.start as u64);
     let end = file.range.as_ref().map_or(file.object_meta.size, |range| range.end as u64);
     let count = (end - start).div_ceil(target);
     if count <= 1 {
-        return vec![file.clone()];
+        return vec![file];
     }
     let piece = (end - start).div_ceil(count);
     (0..count)
@@ -81,21 +96,20 @@ fn cut(file: &PartitionedFile, target: u64) -> Vec<PartitionedFile> {
             let from = start + index * piece;
             let mut part = file.clone();
             part.range = Some(FileRange { start: from as i64, end: (from + piece).min(end) as i64 });
-            part.statistics = None;
             part
         })
         .collect()
 }
 
-/// Largest first into the emptiest bin.
+/// Largest first into the emptiest bin, and among the emptiest into the one with the fewest files.
 fn balanced(mut files: Vec<PartitionedFile>, bins: usize) -> Vec<FileGroup> {
     files.sort_by_key(|file| Reverse(file.effective_size()));
-    let mut filled: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); bins];
+    let mut filled: Vec<Vec<PartitionedFile>> = vec![Vec::new(); bins];
+    let mut emptiest: BinaryHeap<Reverse<(u64, usize, usize)>> = (0..bins).map(|bin| Reverse((0, 0, bin))).collect();
     for file in files {
-        if let Some(bin) = filled.iter_mut().min_by_key(|(bytes, files)| (*bytes, files.len())) {
-            bin.0 += file.effective_size();
-            bin.1.push(file);
-        }
+        let Some(Reverse((bytes, count, bin))) = emptiest.pop() else { break };
+        emptiest.push(Reverse((bytes + file.effective_size(), count + 1, bin)));
+        filled[bin].push(file);
     }
-    filled.into_iter().map(|(_, files)| FileGroup::new(files)).collect()
+    filled.into_iter().map(FileGroup::new).collect()
 }

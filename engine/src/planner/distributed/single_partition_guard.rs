@@ -17,12 +17,18 @@ use datafusion_distributed::{
     BroadcastExec, DesiredTaskCountEvent, DesiredTaskCountEventResponse, DesiredTaskCountHandler,
 };
 
-pub(super) struct SinglePartitionGuard;
+use crate::planner::sizing::Choices;
+
+/// Notes the nodes that it keeps together.
+pub(super) struct SinglePartitionGuard(pub(super) Choices);
 
 #[async_trait]
 impl DesiredTaskCountHandler for SinglePartitionGuard {
     async fn handle(&self, event: DesiredTaskCountEvent<'_>) -> Option<Result<DesiredTaskCountEventResponse>> {
-        needs_one_task(event.plan).then(|| Ok(DesiredTaskCountEventResponse::maximum(1)))
+        needs_one_task(event.plan).then(|| {
+            self.0.add(format!("{} is not spread: it needs all rows in one place", event.plan.name()));
+            Ok(DesiredTaskCountEventResponse::maximum(1))
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{LogicalPlan, col};
+use datafusion::logical_expr::{Expr, LogicalPlan, col};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner as _};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -24,16 +24,18 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::channel::upstream_stages;
-use super::cut::{CutSettings, DistributedPlan, StageWidth, nominal_urls};
+use super::cut::{CutSettings, DistributedPlan, distributable, task_urls};
 use super::leaf_splits::split_leaf;
 use super::single_partition_guard::SinglePartitionGuard;
+use super::stage_hints::{HintedPlanner, without_hints};
+use super::stage_width::StageWidth;
 use crate::coordinator::{RetryPolicy, Run, RunConfig, SchedulerLimits, SpeculationPolicy};
 use crate::error::{Error, Result};
 use crate::exchange::Source;
 use crate::formats::{Compression, TextFormat, TextOptions};
 use crate::planner::scalar_subqueries::{self, Evaluate};
 use crate::planner::session::options_for_workers;
-use crate::planner::sizing::Width;
+use crate::planner::sizing::{Choices, Limits, Width};
 use crate::protocol::{ExchangeConfig, RunId};
 use crate::storage::{ObjectStores, StorageSettings, StoreMeter, exchange_store};
 use crate::worker::{InProcessInvoker, Worker, WorkerSettings};
@@ -134,13 +136,47 @@ async fn a_scalar_subquery_of_several_rows_is_an_error_only_when_it_is_evaluated
     assert!(without.is_ok(), "evaluating subqueries first is no longer needed: {without:?}");
 }
 
+#[tokio::test]
+async fn a_stage_that_reads_stages_is_as_wide_as_what_it_receives() {
+    const PER_TASK: u64 = 2 * 1024 * 1024;
+    let lake = Lake::new().await;
+    let cut = CutSettings {
+        width: Width::Tasks(vec![9]),
+        received: Width::BytesPerTask(PER_TASK),
+        limits: Limits { max_tasks: 9, in_flight: 9 },
+        merge_groups: 0,
+        broadcast_bytes: Some(0),
+    };
+    let state = SessionStateBuilder::new().with_config(config(2)).with_default_features();
+    let ctx = lake.tables(distributable(state, &cut).unwrap().build(), true).await;
+    let state = ctx.state();
+    for (sql, narrow) in [
+        ("SELECT v, count(*) FROM single GROUP BY v", false),
+        ("SELECT v, count(*) FROM tiny GROUP BY v", true),
+    ] {
+        let logical = state.create_logical_plan(sql).await.unwrap();
+        let whole = state.create_physical_plan(&logical).await.unwrap();
+        let plan = DistributedPlan::try_from_plan(&whole, &state).unwrap().unwrap();
+        if narrow {
+            assert_eq!(plan.stages().len(), 1, "{sql}: {:?}", plan.stages());
+            continue;
+        }
+        let [scan, merge] = plan.stages() else { panic!("{sql}: {:?}", plan.stages()) };
+        assert!(scan.received == 0 && merge.received > 0, "{sql}: {merge:?}");
+        assert_eq!(merge.tasks as u64, merge.received.div_ceil(PER_TASK), "{sql}: {}", merge.line());
+        assert!(merge.tasks < 9, "{sql}: {}", merge.line());
+        assert!(!format!("{:?}", plan.root).contains("StageHintExec"), "hints do not run");
+    }
+}
+
 /// Subqueries as DataFusion runs them alone.
 #[async_trait]
 impl Evaluate for SessionState {
-    async fn rows(&self, subquery: LogicalPlan) -> datafusion::error::Result<Vec<RecordBatch>> {
+    async fn value(&self, subquery: LogicalPlan) -> datafusion::error::Result<Expr> {
         let state = SessionStateBuilder::new_with_default_features().build();
         let plan = DefaultPhysicalPlanner::default().create_physical_plan(&self.optimize(&subquery)?, self).await?;
-        datafusion::physical_plan::collect(plan, state.task_ctx()).await
+        let rows = datafusion::physical_plan::collect(plan, state.task_ctx()).await?;
+        scalar_subqueries::value_of(&rows, &subquery)
     }
 }
 
@@ -238,7 +274,8 @@ impl Lake {
             seed: 1,
         };
         let run_handle = Run::start(config, &CancellationToken::new());
-        (run_handle, Source { run, exchange: Some((exchange, store)) })
+        let memory = &state.runtime_env().memory_pool;
+        (run_handle, Source::new(run, Some((exchange, store)), memory))
     }
 
     async fn tables(&self, state: SessionState, own_text: bool) -> SessionContext {
@@ -295,33 +332,41 @@ fn config(partitions: usize) -> SessionConfig {
 }
 
 fn builder(partitions: usize, remedies: Remedies) -> SessionStateBuilder {
-    let cut = CutSettings { width: Width::Tasks(vec![5]), max_tasks: 5, merge_groups: 0 };
+    let (width, received) = (Width::Tasks(vec![5]), Width::Tasks(vec![5]));
+    let cut = CutSettings {
+        width,
+        received,
+        limits: Limits { max_tasks: 5, in_flight: 8 },
+        merge_groups: 0,
+        broadcast_bytes: None,
+    };
     let mut builder = SessionStateBuilder::new()
         .with_config(config(partitions))
         .with_default_features()
+        .with_query_planner(Arc::new(HintedPlanner::new(cut.clone())))
         .with_distributed_planner()
         .with_distributed_user_codec(super::codec::ArachneCodec)
         .with_distributed_max_tasks_per_stage(5)
         .unwrap()
         .with_distributed_metrics_collection(false)
         .unwrap()
-        .with_distributed_route_tasks_handler(nominal_urls);
+        .with_distributed_route_tasks_handler(task_urls);
     if remedies.leaf_splits {
         builder = builder.with_distributed_scale_up_leaf_node_handler(split_leaf);
     }
     if remedies.guard {
-        builder = builder.with_distributed_desired_task_count_handler(SinglePartitionGuard);
+        builder = builder.with_distributed_desired_task_count_handler(SinglePartitionGuard(Choices::default()));
     }
-    builder.with_distributed_desired_task_count_handler(StageWidth::new(cut))
+    builder.with_distributed_desired_task_count_handler(StageWidth::new(cut, Choices::default()))
 }
 
 impl DistributedPlan {
     /// As the library cut it.
     fn unrepaired(plan: &Arc<dyn ExecutionPlan>) -> Option<Self> {
         plan.downcast_ref::<DistributedExec>()?;
-        let base = Arc::clone(plan.children()[0]);
+        let base = without_hints(Arc::clone(plan.children()[0])).unwrap();
         let head_inputs = upstream_stages(&base).unwrap();
-        Some(Self { root: Arc::new(DistributedExec::new(base)), head_inputs })
+        Some(Self { root: Arc::new(DistributedExec::new(base)), head_inputs, stages: Vec::new() })
     }
 }
 
