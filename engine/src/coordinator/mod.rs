@@ -21,3 +21,6 @@ pub use run::{Run, RunObserver};
 pub use scheduler::{Action, Event, Scheduler, SchedulerLimits, SpeculationPolicy, Submission, Try};
 pub use stage_stats::{StageStats, TaskDetail};
 pub use task::{RunConfig, TaskSpec};
+
+#[cfg(test)]
+mod tests;

@@ -21,11 +21,15 @@ use datafusion_distributed::{
 };
 use datafusion_proto::bytes::physical_plan_from_bytes_with_proto_converter;
 use datafusion_proto::physical_plan::DeduplicatingProtoConverter;
+#[cfg(feature = "coordinator")]
+use futures::stream;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use http::HeaderMap;
 use url::Url;
 
 use super::codec::ArachneCodec;
+use crate::error::{Error, ErrorCode};
 use crate::exchange::{self, Source};
 use crate::protocol::{OutputKind, ProducedTask, StageInput};
 
@@ -133,7 +137,27 @@ pub(super) fn open(
             ProducerHead::None | ProducerHead::RepartitionExec { .. } => partition,
         })
         .collect();
-    Ok(exchange::open_partitions(source, produced, &partitions)?)
+    read(source, produced, &partitions)
+}
+
+/// An output that has gone, or does not decode, is not the user's doing: the reader is tried again, then says what is wrong.
+fn read(
+    source: &Source,
+    produced: &Arc<ProducedTask>,
+    partitions: &[usize],
+) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
+    let attempt = produced.attempt;
+    let unreadable = move |error: DataFusionError| {
+        let error = Error::from(error);
+        let code = match error.code {
+            ErrorCode::NotFound | ErrorCode::InvalidData | ErrorCode::Internal => ErrorCode::Unavailable,
+            other => other,
+        };
+        let message = format!("cannot read the output of attempt {attempt} in the exchange: {}", error.message);
+        DataFusionError::from(Error { code, message, ..error })
+    };
+    let streams = exchange::open_partitions(source, produced, partitions)?;
+    Ok(streams.into_iter().map(|rows| rows.map_err(unreadable).boxed()).collect())
 }
 
 /// All partitions of an output, one after the other.
@@ -143,8 +167,7 @@ pub(crate) fn open_output(
     produced: &Arc<ProducedTask>,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let partitions: Vec<usize> = (0..produced.output.offsets.len() - 1).collect();
-    let streams = exchange::open_partitions(source, produced, &partitions)?;
-    Ok(futures::StreamExt::boxed(futures::StreamExt::flatten(futures::stream::iter(streams))))
+    Ok(stream::iter(read(source, produced, &partitions)?).flatten().boxed())
 }
 
 struct ExchangeResolver(Arc<FragmentInputs>);
