@@ -4,6 +4,7 @@
 //! precision of the coarser one. Everything else is compared as text.
 
 mod compare;
+mod expected;
 mod value;
 
 use anyhow::{Context, Result};
@@ -12,6 +13,7 @@ use arrow::datatypes::Schema;
 use serde::Deserialize;
 
 pub use compare::{Order, assert_same, difference};
+pub use expected::Expected;
 pub use value::Value;
 
 /// Named columns and rows.

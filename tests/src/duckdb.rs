@@ -41,6 +41,34 @@ impl DuckDb {
         self
     }
 
+    /// Tables filled by DuckDB's own TPC-DS generator.
+    pub fn dsdgen(mut self, scale: &str) -> Self {
+        self = self.extension("tpcds");
+        self.statement(format!("CALL dsdgen(sf = {scale})"))
+    }
+
+    /// An extension that comes with the environment.
+    pub fn extension(mut self, name: &str) -> Self {
+        self.extensions.push(name.into());
+        self
+    }
+
+    /// Any statement, before the queries.
+    pub fn statement(mut self, sql: impl Into<String>) -> Self {
+        self.setup.push(sql.into());
+        self
+    }
+
+    /// Runs what was set up, without a query.
+    pub fn perform(&self) -> Result<()> {
+        self.run(&[]).map(drop)
+    }
+
+    /// The statements that make its tables.
+    pub fn setup(&self) -> &[String] {
+        &self.setup
+    }
+
     /// Answers the queries in order; the first one that fails is the error.
     pub fn answers(&self, queries: &[&str]) -> Result<Vec<Answer>> {
         parse(&self.run(queries)?)

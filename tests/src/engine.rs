@@ -1,6 +1,7 @@
 //! The engine in each of its ways to run, asked from a test's own thread.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use arachne_catalog::MemoryCatalog;
 use arachne_engine::invoker::WorkerInvoker;
@@ -34,6 +35,8 @@ pub struct Width {
 #[derive(Debug, Clone)]
 pub struct Engine {
     service: QueryService,
+    /// Where names without a database are looked up, if not in `default`.
+    database: Option<String>,
     settings: Vec<(String, String)>,
     /// The coordinator's, and the workers' where they are in this process.
     stores: Vec<Arc<ObjectStores>>,
@@ -55,7 +58,7 @@ impl Engine {
     /// Everything in this process, no tasks.
     pub fn embedded() -> Self {
         let stores = Arc::new(ObjectStores::new(Default::default()));
-        Self { service: service(&stores, None), settings: Vec::new(), stores: vec![stores] }
+        Self { service: service(&stores, None), database: None, settings: Vec::new(), stores: vec![stores] }
     }
 
     /// Workers in this process that share nothing with the coordinator but the bytes of requests, answers and the exchange.
@@ -68,8 +71,13 @@ impl Engine {
         });
         let worker = Worker::try_with_stores(WorkerSettings::default(), Arc::clone(&stores[1])).expect("a worker");
         let invoker = Arc::new(InProcessInvoker::new(worker));
-        Self { service: service(&stores[0], Some(invoker)), settings: Vec::new(), stores: stores.into() }
-            .distributed(width)
+        Self {
+            service: service(&stores[0], Some(invoker)),
+            database: None,
+            settings: Vec::new(),
+            stores: stores.into(),
+        }
+        .distributed(width)
     }
 
     /// Workers that are processes of the sandbox's Lambda. Tables in [`LAKE`], exchange in [`EXCHANGE`].
@@ -93,7 +101,12 @@ impl Engine {
         let invoker = block_on(AwsInvoker::new(settings)).expect("a client of the local Lambda");
         let invoker = Arc::new(TwoLevelInvoker::new(invoker, two_level));
         let stores = Arc::new(ObjectStores::new(Default::default()));
-        let engine = Self { service: service(&stores, Some(invoker)), settings: Vec::new(), stores: vec![stores] };
+        let engine = Self {
+            service: service(&stores, Some(invoker)),
+            database: None,
+            settings: Vec::new(),
+            stores: vec![stores],
+        };
         engine.distributed(width).with_bucket(sandbox, LAKE).with_bucket(sandbox, EXCHANGE)
     }
 
@@ -159,6 +172,12 @@ impl Engine {
         self
     }
 
+    /// The database of all queries from now on.
+    pub fn in_database(mut self, database: &str) -> Self {
+        self.database = Some(database.to_owned());
+        self
+    }
+
     /// Sends every query to workers, however small its data.
     fn distributed(self, width: Width) -> Self {
         self.with_setting("arachne.compute", "lambda")
@@ -191,6 +210,9 @@ impl Engine {
 
     pub fn start(&self, sql: &str, settings: &[(&str, &str)]) -> Running {
         let mut request = QueryRequest::new(sql);
+        if let Some(database) = &self.database {
+            request.database.clone_from(database);
+        }
         request.settings.extend(self.settings.iter().cloned());
         request.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Running { handle: block_on(async { self.service.start(request) }) }
@@ -204,13 +226,20 @@ impl Running {
 
     /// Takes all rows.
     pub fn finish(mut self) -> Result<Outcome> {
-        block_on(async {
-            let rows = self.handle.results().await?;
-            let schema = rows.schema();
-            let batches: Vec<_> = rows.try_collect().await?;
-            let answer = Answer::of(&schema, &batches).map_err(|error| Error::internal(error.to_string()))?;
-            Ok(Outcome { answer, stats: self.handle.stats() })
-        })
+        block_on(self.outcome())
+    }
+
+    /// As [`Self::finish`], but `None` when the last row has not come in time. The query is then given up.
+    pub fn finish_within(mut self, time: Duration) -> Option<Result<Outcome>> {
+        block_on(async { tokio::time::timeout(time, self.outcome()).await.ok() })
+    }
+
+    async fn outcome(&mut self) -> Result<Outcome> {
+        let rows = self.handle.results().await?;
+        let schema = rows.schema();
+        let batches: Vec<_> = rows.try_collect().await?;
+        let answer = Answer::of(&schema, &batches).map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Outcome { answer, stats: self.handle.stats() })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::duckdb::DuckDb;
 use crate::kept;
 
+pub(crate) use generate::RECIPE;
 pub use generate::{TABLES, TpchTable};
 pub use queries::{QUERIES, TpchQuery};
 
@@ -65,7 +66,7 @@ impl Dataset {
     fn make(scale: &str) -> Result<Self> {
         let dir = kept::target_dir().join("arachne-data").join(format!("tpch-{scale}"));
         let factor: f64 = scale.parse()?;
-        let dir = kept::folder(dir, generate::RECIPE, |dir| generate::write_all(dir, factor))?;
+        let dir = kept::folder(dir, RECIPE, |dir| generate::write_all(dir, factor))?;
         Ok(Self { dir, scale: scale.into() })
     }
 

@@ -17,6 +17,7 @@ static DUCKDB: LazyLock<Venv> = LazyLock::new(|| {
             "duckdb==1.5.5",
             "duckdb-extensions==1.5.5",
             "duckdb-extension-tpch==1.5.5",
+            "duckdb-extension-tpcds==1.5.5",
             "duckdb-extension-httpfs==1.5.5",
         ],
     )

@@ -15,6 +15,9 @@ pub enum Order {
 /// Sums of floats differ by the order of their terms.
 const RELATIVE_TOLERANCE: f64 = 1e-9;
 
+/// Rows that may be paired one by one.
+const SMALL: usize = 20_000;
+
 /// Panics with the first difference.
 pub fn assert_same(expected: &Answer, actual: &Answer, order: Order, what: &str) {
     if let Some(difference) = difference(expected, actual, order) {
@@ -38,11 +41,36 @@ pub fn difference(expected: &Answer, actual: &Answer, order: Order) -> Option<St
         Order::Kept => (expected.rows.clone(), actual.rows.clone()),
         Order::Any => sorted_alike(expected, actual),
     };
-    for (number, (expected, actual)) in expected_rows.iter().zip(&actual_rows).enumerate() {
+    let first = first_difference(&expected_rows, &actual_rows)?;
+    // Rows that differ in several floats may be sorted differently by the last digits of the first: then each looks for its own.
+    let pairs = order == Order::Any && expected.rows.len() <= SMALL && contains(expected, actual).is_none();
+    (!pairs).then_some(first)
+}
+
+/// Says which row of `part` is not among `all`, each of which answers for one row.
+pub(super) fn contains(all: &Answer, part: &Answer) -> Option<String> {
+    let mut left: Vec<&Vec<Value>> = all.rows.iter().collect();
+    for row in &part.rows {
+        match left.iter().position(|candidate| same_row(candidate, row)) {
+            Some(found) => {
+                left.swap_remove(found);
+            }
+            None => return Some(format!("this row is not (or not so often) among the expected: {}", line(row))),
+        }
+    }
+    None
+}
+
+pub(super) fn same_row(left: &[Value], right: &[Value]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+}
+
+fn first_difference(expected: &[Vec<Value>], actual: &[Vec<Value>]) -> Option<String> {
+    for (number, (expected, actual)) in expected.iter().zip(actual).enumerate() {
         if expected.len() != actual.len() {
             return Some(format!("expected {} columns, got {}", expected.len(), actual.len()));
         }
-        if !expected.iter().zip(actual).all(|(expected, actual)| same(expected, actual)) {
+        if !same_row(expected, actual) {
             return Some(format!("row {number} differs\nexpected: {}\ngot:      {}", line(expected), line(actual)));
         }
     }
@@ -156,6 +184,24 @@ mod tests {
         let float = answer(vec![vec![Value::Float(25.522_005_853)]]);
         assert_eq!(difference(&float, &answer(vec![vec![exact(25_522_005, 6)]]), Order::Kept), None);
         assert!(difference(&float, &answer(vec![vec![exact(25_522_015, 6)]]), Order::Kept).is_some());
+    }
+
+    #[test]
+    fn floats_that_differ_in_their_last_digits_do_not_part_rows_that_belong_together() {
+        let sum = 0.1 + 0.2;
+        let a = answer(vec![vec![Value::Float(0.3), exact(1, 0)], vec![Value::Float(sum), exact(1, 0)]]);
+        let b = answer(vec![
+            vec![Value::Float(sum), Value::Float(5.0), exact(1, 0)],
+            vec![Value::Float(0.3), Value::Float(7.0), exact(1, 0)],
+        ]);
+        let c = answer(vec![
+            vec![Value::Float(0.3), Value::Float(5.0), exact(1, 0)],
+            vec![Value::Float(sum), Value::Float(7.0), exact(1, 0)],
+        ]);
+        assert_eq!(difference(&b, &c, Order::Any), None);
+        assert!(difference(&a, &c, Order::Any).is_some());
+        let twice = answer(vec![b.rows[0].clone(), b.rows[0].clone()]);
+        assert!(difference(&b, &twice, Order::Any).is_some());
     }
 
     #[test]

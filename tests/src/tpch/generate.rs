@@ -24,7 +24,7 @@ use tpchgen_arrow::{
 use super::Form;
 
 /// Changes with anything that changes the files.
-pub(super) const RECIPE: &str = "tpchgen-arrow 3.0, files by table, row groups of 8192 rows, v1";
+pub(crate) const RECIPE: &str = "tpchgen-arrow 3.0, files by table, row groups of 8192 rows, v1";
 
 /// Small, so that even small tables have several and a file can be cut between tasks.
 const ROW_GROUP_ROWS: usize = 8192;

@@ -16,6 +16,6 @@ mod lambda_emulator;
 mod planner_traps;
 mod pruning;
 mod reference;
-mod tpch_answers;
+mod suites;
 mod two_level;
 mod worker_faults;
