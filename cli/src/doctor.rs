@@ -62,14 +62,14 @@ pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<Exit> {
                 "set exchange.location, or ARACHNE_EXCHANGE__LOCATION, to s3://bucket/prefix/",
             );
         }
-        None => report.skipped("exchange", "not needed by compute embedded"),
+        None => report.skipped("exchange", "needed by compute lambda only"),
     }
     match settings.compute.lambda.function {
         Some(_) => report.check("function", function(&settings).await),
         None if settings.compute.mode == Compute::Lambda => {
             report.check("function", wiring::invoker(&settings.compute).await.map(|_| String::new()))
         }
-        None => report.skipped("function", "not needed by compute embedded"),
+        None => report.skipped("function", "needed by compute lambda only"),
     }
     Ok(if report.failed { Exit::Failed } else { Exit::Done })
 }

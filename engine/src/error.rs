@@ -138,13 +138,25 @@ impl From<Error> for DataFusionError {
 
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
-        classify::datafusion(&error)
+        Self::from(&error)
+    }
+}
+
+impl From<&DataFusionError> for Error {
+    fn from(error: &DataFusionError) -> Self {
+        classify::datafusion(error)
     }
 }
 
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
         classify::object_store(&error)
+    }
+}
+
+impl From<&object_store::Error> for Error {
+    fn from(error: &object_store::Error) -> Self {
+        classify::object_store(error)
     }
 }
 

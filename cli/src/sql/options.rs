@@ -72,6 +72,8 @@ pub(crate) enum ComputeChoice {
     Embedded,
     /// One AWS Lambda invocation a task
     Lambda,
+    /// Workers on machines of your own
+    Cluster,
 }
 
 impl SettingsOptions {

@@ -2,6 +2,7 @@
 //!
 //! Coordinator: `cut` makes a distributed plan, `repair` mends it, `channel` turns each task the library wants started into a
 //! [`TaskSpec`](crate::coordinator::TaskSpec) of a [`Run`](crate::coordinator::Run). Worker: `fragment` decodes and opens inputs.
+//! `cluster` is the same plan over another transport.
 
 mod boundary_facts;
 mod codec;
@@ -9,6 +10,8 @@ mod fragment;
 
 #[cfg(feature = "coordinator")]
 mod channel;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
 #[cfg(feature = "coordinator")]
 mod cut;
 #[cfg(feature = "coordinator")]
@@ -17,13 +20,23 @@ mod leaf_splits;
 mod repair;
 #[cfg(feature = "coordinator")]
 mod single_partition_guard;
+#[cfg(feature = "coordinator")]
+mod stage_hints;
+#[cfg(feature = "coordinator")]
+mod stage_notes;
+#[cfg(feature = "coordinator")]
+mod stage_width;
 
 #[cfg(feature = "coordinator")]
 pub(crate) use fragment::open_output;
 pub(crate) use fragment::{Fragment, FragmentInputs};
 
+#[cfg(feature = "cluster")]
+pub(crate) use cluster::{ClusterMembers, ClusterRun};
 #[cfg(feature = "coordinator")]
-pub(crate) use cut::{CutSettings, DistributedPlan, distributable, plan_on_one_worker, stages_text};
+pub(crate) use cut::{CutSettings, DistributedPlan, choices, distributable, plan_on_one_worker, stages_text};
+#[cfg(feature = "coordinator")]
+pub(crate) use stage_notes::StageNote;
 
 #[cfg(all(test, feature = "coordinator"))]
 mod tests;

@@ -1,0 +1,165 @@
+//! One task of one query on a worker: its session, and what it does while it lives.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use datafusion::common::Result;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion_distributed::{
+    DistributedExt, WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse, WorkerQueryContext, WorkerSessionBuilder,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::debug;
+
+use super::channel::{Channels, WorkerResolver};
+use super::figures::Figures;
+use super::header::QueryHeader;
+use super::wire_error::to_wire;
+use crate::error::{Error, ErrorCode};
+use crate::planner::distributed::codec::ArachneCodec;
+use crate::protocol::{FilePin, TaskStats};
+use crate::storage::{Pins, StoreMeter, prepare_scans};
+use crate::worker::{Surroundings, Worker};
+
+/// Makes the session that a task's plan is decoded and executed in.
+#[derive(Clone)]
+pub(super) struct TaskSessions {
+    pub(super) worker: Arc<Worker>,
+    pub(super) version: Arc<str>,
+    /// To other workers.
+    pub(super) channels: Arc<Channels>,
+    /// Closed when the worker is asked to stop.
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) max_tasks: usize,
+}
+
+#[async_trait]
+impl WorkerSessionBuilder for TaskSessions {
+    async fn build_session_state(&self, context: WorkerQueryContext) -> Result<SessionState, DataFusionError> {
+        self.build(context).map_err(|error| to_wire(&error))
+    }
+}
+
+impl TaskSessions {
+    fn build(&self, context: WorkerQueryContext) -> Result<SessionState, DataFusionError> {
+        let WorkerQueryContext { mut builder, headers } = context;
+        let header = QueryHeader::read(&headers)?;
+        self.check_version(&header)?;
+        let slot = self.slot()?;
+        debug!(query_id = %header.query_id, "a task begins");
+        let meter = Arc::new(StoreMeter::default());
+        let surroundings = self.worker.surroundings(Pins::default(), meter)?;
+        let runtime = Arc::clone(&surroundings.runtime);
+        let config = builder.config().get_or_insert_default();
+        for (name, value) in &header.options {
+            config.options_mut().set(name, value)?;
+        }
+        config.set_extension(Arc::new(ClusterTask::new(surroundings, slot)));
+        config.set_distributed_user_codec(ArachneCodec);
+        config.set_distributed_channel_resolver(WorkerResolver(Arc::clone(&self.channels)));
+        let read_ahead = self.worker.settings().read_ahead.clone();
+        config.set_distributed_worker_plan_rewrite_handler(move |event: WorkerPlanRewriteEvent<'_>| {
+            let plan = prepare_scans(event.plan, &read_ahead).map_err(|error| to_wire(&error.into()))?;
+            Ok(WorkerPlanRewriteEventResponse::new(plan))
+        });
+        Ok(builder.with_runtime_env(runtime).build())
+    }
+
+    fn check_version(&self, header: &QueryHeader) -> Result<(), Error> {
+        if header.version == *self.version {
+            return Ok(());
+        }
+        let message = format!("the coordinator is version {} and this worker is {}", header.version, self.version);
+        Err(Error::new(ErrorCode::InvalidArgument, message)
+            .with_hint("run coordinator and workers from the same build"))
+    }
+
+    /// Stages of one query wait for each other, so a task that has to wait for its turn could wait for ever: it is refused.
+    fn slot(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.slots).try_acquire_owned().map_err(|_| {
+            if self.slots.is_closed() {
+                return Error::new(ErrorCode::Unavailable, "the worker is stopping");
+            }
+            let message = format!("the worker has its {} tasks already", self.max_tasks);
+            Error::new(ErrorCode::Throttled, message)
+                .with_hint("run fewer queries at once, add workers, or raise --max-tasks")
+        })
+    }
+}
+
+/// What the library does not know of a task. Found in its session, by the task's node.
+#[derive(Debug)]
+pub(super) struct ClusterTask {
+    surroundings: Surroundings,
+    started: Instant,
+    elapsed_ms: AtomicU64,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    /// Partitions that have not ended yet; unknown, and so the largest number, until the first one starts.
+    left: AtomicUsize,
+    slot: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl ClusterTask {
+    fn new(surroundings: Surroundings, slot: OwnedSemaphorePermit) -> Self {
+        Self {
+            surroundings,
+            started: Instant::now(),
+            elapsed_ms: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            left: AtomicUsize::new(usize::MAX),
+            slot: Mutex::new(Some(slot)),
+        }
+    }
+
+    pub(super) fn pin(&self, pins: &[FilePin]) -> Result<(), Error> {
+        self.surroundings.pins.extend(pins)
+    }
+
+    /// To be held while one of the task's `partitions` runs.
+    pub(super) fn partition_started(self: &Arc<Self>, partitions: usize) -> RunningPartition {
+        let _ = self.left.compare_exchange(usize::MAX, partitions, Relaxed, Relaxed);
+        RunningPartition { task: Arc::clone(self) }
+    }
+
+    pub(super) fn figures(&self, plan: &Arc<dyn ExecutionPlan>) -> Figures {
+        let stats = TaskStats { elapsed_ms: self.elapsed_ms.load(Relaxed), ..self.surroundings.stats(plan) };
+        Figures { stats, rows_out: self.rows.load(Relaxed), bytes_out: self.bytes.load(Relaxed) }
+    }
+
+    /// The library keeps a finished task's plan for a while; its slot is free at once.
+    fn partition_ended(&self) {
+        self.elapsed_ms.store(self.started.elapsed().as_millis() as u64, Relaxed);
+        if self.left.fetch_sub(1, Relaxed) == 1 {
+            self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+}
+
+pub(super) struct RunningPartition {
+    task: Arc<ClusterTask>,
+}
+
+impl RunningPartition {
+    pub(super) fn gave(&self, batch: &RecordBatch) {
+        self.task.rows.fetch_add(batch.num_rows() as u64, Relaxed);
+        self.task.bytes.fetch_add(slice_bytes(batch), Relaxed);
+    }
+}
+
+impl Drop for RunningPartition {
+    fn drop(&mut self) {
+        self.task.partition_ended();
+    }
+}
+
+/// Buffers that several batches share are counted by the part that is used.
+fn slice_bytes(batch: &RecordBatch) -> u64 {
+    batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0) as u64).sum()
+}
