@@ -151,6 +151,10 @@ fn answered(answer: &S3Answer<'_>) -> Error {
                 .with_hint("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
         }
         "SlowDown" | "ThrottlingException" | "RequestLimitExceeded" => error(ErrorCode::Throttled),
+        "InvalidRange" | "PreconditionFailed" => error(ErrorCode::InvalidData)
+            .with_hint("the object is not what the query knew it to be; run the query again"),
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" => error(ErrorCode::InvalidArgument)
+            .with_hint("the bucket is in another region: set storage.region (ARACHNE_STORAGE__REGION) or AWS_REGION"),
         _ => error(ErrorCode::Unavailable),
     }
 }

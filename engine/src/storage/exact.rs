@@ -38,6 +38,14 @@ pub(super) fn wrong_length(path: &Path, how: &str) -> object_store::Error {
     typed(Error::new(ErrorCode::Unavailable, format!("the answer for {path} held {how} bytes than it announced")))
 }
 
+/// The error for an object (`s3://bucket/key`) of which another version lies there, or none.
+pub(super) fn changed(object: &str, how: &str) -> object_store::Error {
+    typed(
+        Error::new(ErrorCode::InvalidData, format!("{object} {how} while the query was reading it"))
+            .with_hint("run the query again; it will read what is there now"),
+    )
+}
+
 /// The error for an object that is shorter than the query knows it to be.
 pub(super) fn object_is_shorter(path: &Path, asked_to: u64, ends: u64) -> object_store::Error {
     typed(

@@ -14,7 +14,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
-use super::RequestCounts;
+use super::{Repeat, RequestCounts};
 
 /// S3 answers a listing in pages of so many keys (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
 const KEYS_PER_PAGE: u64 = 1000;
@@ -36,6 +36,8 @@ pub struct StoreMeter {
     list: AtomicU64,
     put: AtomicU64,
     delete: AtomicU64,
+    retried: AtomicU64,
+    hedged: AtomicU64,
     scanned: AtomicU64,
     exchanged: AtomicU64,
     written: AtomicU64,
@@ -50,6 +52,8 @@ impl StoreMeter {
             list: self.list.load(Relaxed),
             put: self.put.load(Relaxed),
             delete: self.delete.load(Relaxed),
+            retried: self.retried.load(Relaxed),
+            hedged: self.hedged.load(Relaxed),
             bytes_scanned: self.scanned.load(Relaxed),
             bytes_exchanged: self.exchanged.load(Relaxed),
             bytes_written: self.written.load(Relaxed),
@@ -68,6 +72,14 @@ impl StoreMeter {
         self.written.fetch_add(bytes as u64, Relaxed);
     }
 
+    fn repeated(&self, why: Option<&Repeat>) {
+        match why {
+            Some(Repeat::Retry) => self.retried.fetch_add(1, Relaxed),
+            Some(Repeat::Hedge) => self.hedged.fetch_add(1, Relaxed),
+            None => 0,
+        };
+    }
+
     /// A listing is at least one request; a further one for each further page.
     fn listed(&self, keys: u64) {
         self.list.fetch_add(keys.div_ceil(KEYS_PER_PAGE).max(1), Relaxed);
@@ -76,7 +88,8 @@ impl StoreMeter {
 
 /// A store whose requests are counted as they go out and whose bytes are counted as they come in.
 ///
-/// The client's own retries are below it and not seen. Pages of listings follow from the number of keys. A local file
+/// Retries and hedges of reads pass through here like any other; those of listings, uploads in parts and deletes are the
+/// client's own and not seen. Pages of listings follow from the number of keys. A local file
 /// counts as read when it is opened, because its reader bypasses the store.
 pub struct Metered {
     inner: Arc<dyn ObjectStore>,
@@ -104,6 +117,7 @@ impl ObjectStore for Metered {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.meter.repeated(options.extensions.get::<Repeat>());
         if options.head {
             self.meter.head.fetch_add(1, Relaxed);
             return self.inner.get_opts(location, options).await;
@@ -249,6 +263,8 @@ mod tests {
             list: 2,
             put: 1,
             delete: 1,
+            retried: 0,
+            hedged: 0,
             bytes_scanned: 120,
             bytes_exchanged: 0,
             bytes_written: 100,

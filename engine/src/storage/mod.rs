@@ -1,8 +1,9 @@
 //! Every byte that is read or written goes through here: found, pinned, counted, and asked for in good ranges.
 //!
 //! [`ObjectStores`] keeps one warm client per bucket for the whole process. A query, or a task of one, sees them through
-//! its own [`QueryStores`], where each client is wrapped: `ranges` (merged, split, bounded in number) over `pinned` (one
-//! version of an object, or an error) over `metered` (what is really asked and received) over the client.
+//! its own [`QueryStores`], where each client is wrapped: `ranges` (merged, split, bounded in number) over `retry` (tried again,
+//! asked twice when late) over `pinned` (one version of an object, or an error) over `metered` (what is really asked and
+//! received) over the client.
 //! A plan is made ready to run by [`prepare_scans`]: columns are found whatever their case, and more files are read at once
 //! than there are cores (`read_ahead`). Used by the coordinator and by the slim worker: nothing here knows SQL or a catalog.
 
@@ -16,6 +17,8 @@ mod query_stores;
 mod ranges;
 mod read_ahead;
 mod requests;
+mod retry;
+mod s3_client;
 mod scans;
 mod settings;
 mod single_flight;
@@ -31,6 +34,7 @@ pub use query_stores::{QueryStores, exchange_store};
 pub use ranges::{RangePolicy, Ranged};
 pub use read_ahead::{ReadAhead, ReadAheadExec, read_ahead};
 pub use requests::RequestCounts;
+pub use retry::{HedgeSettings, Repeat, RetrySettings};
 pub use scans::prepare_scans;
 pub use settings::StorageSettings;
 pub use stores::ObjectStores;

@@ -17,8 +17,8 @@ use object_store::{
 };
 
 use super::StoreUrl;
-use super::exact::typed;
-use crate::error::{Error, ErrorCode};
+use super::exact::changed;
+use crate::error::Error;
 use crate::protocol::FilePin;
 
 /// The ETags that a query was planned on. It grows while tables are listed; the first version seen of an object stays,
@@ -32,12 +32,18 @@ impl Pins {
     /// From the pins of a task. Fails where a pin is not a store and a key.
     pub fn new(pins: Vec<FilePin>) -> crate::error::Result<Self> {
         let all = Self::default();
+        all.extend(&pins)?;
+        Ok(all)
+    }
+
+    /// Adds the pins of a task. Fails where a pin is not a store and a key.
+    pub fn extend(&self, pins: &[FilePin]) -> crate::error::Result<()> {
         for pin in pins {
             let (scheme, bucket) = pin.store.split_once("://").unwrap_or(("", &pin.store));
             let path = Path::parse(&pin.path).map_err(|error| Error::internal(error.to_string()))?;
-            all.pin(&StoreUrl::new(scheme, bucket.trim_end_matches('/'))?, &path, &pin.e_tag);
+            self.pin(&StoreUrl::new(scheme, bucket.trim_end_matches('/'))?, &path, &pin.e_tag);
         }
-        Ok(all)
+        Ok(())
     }
 
     pub fn pin(&self, store: &StoreUrl, path: &Path, e_tag: &str) {
@@ -102,11 +108,7 @@ impl Pinned {
     }
 
     fn changed(&self, path: &Path, how: &str) -> StoreError {
-        let object = self.store.object(path);
-        typed(
-            Error::new(ErrorCode::InvalidData, format!("{object} {how} while the query was reading it"))
-                .with_hint("run the query again; it will read what is there now"),
-        )
+        changed(&self.store.object(path), how)
     }
 }
 
@@ -172,6 +174,7 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::error::ErrorCode;
 
     async fn pinned(path: &Path) -> (Pinned, Arc<InMemory>) {
         let memory = Arc::new(InMemory::new());

@@ -8,16 +8,19 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use object_store::ObjectStore;
 use url::Url;
+use uuid::Uuid;
 
+use super::retry::{Effort, Retried};
 use super::{Metered, ObjectStores, Pinned, Pins, RangePolicy, Ranged, StoreMeter, StoreUrl, Traffic};
 use crate::error::Result;
 use crate::protocol::FilePin;
 
-/// DataFusion's registry of stores, with every client wrapped for one query: shaped, pinned, counted.
+/// DataFusion's registry of stores, with every client wrapped for one query: shaped, retried, pinned, counted.
 pub struct QueryStores {
     stores: Arc<ObjectStores>,
     meter: Arc<StoreMeter>,
     pins: Arc<Pins>,
+    effort: Arc<Effort>,
     wrapped: Mutex<HashMap<StoreUrl, Arc<dyn ObjectStore>>>,
 }
 
@@ -38,25 +41,41 @@ impl QueryStores {
         meter: Arc<StoreMeter>,
         pins: Arc<Pins>,
     ) -> Arc<dyn ObjectStoreRegistry> {
-        Arc::new(Self { stores, meter, pins, wrapped: Mutex::default() })
+        let effort = effort(&stores);
+        Arc::new(Self { stores, meter, pins, effort, wrapped: Mutex::default() })
     }
 
     fn wrap(&self, store: &StoreUrl, client: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
         let metered = Arc::new(Metered::new(client, Arc::clone(&self.meter), Traffic::Scan));
         let pinned = Arc::new(Pinned::new(metered, store.clone(), Arc::clone(&self.pins)));
-        Arc::new(Ranged::new(pinned, policy(store), self.stores.in_flight()))
+        shaped(pinned, store, &self.stores, &self.effort)
     }
+}
+
+/// Reads in good ranges, and again when they fail. A local file that cannot be read now cannot be read at the next try.
+fn shaped(
+    inner: Arc<dyn ObjectStore>,
+    store: &StoreUrl,
+    stores: &ObjectStores,
+    effort: &Arc<Effort>,
+) -> Arc<dyn ObjectStore> {
+    if store.scheme() == "file" {
+        return Arc::new(Ranged::new(inner, RangePolicy::LOCAL, stores.in_flight()));
+    }
+    let retried = Arc::new(Retried::new(inner, store.clone(), Arc::clone(effort)));
+    Arc::new(Ranged::new(retried, RangePolicy::REMOTE, stores.in_flight()))
+}
+
+/// Of one query or task; its retries are spread differently from those of all others.
+fn effort(stores: &ObjectStores) -> Arc<Effort> {
+    Arc::new(Effort::new(stores.settings(), Uuid::new_v4().as_u64_pair().0))
 }
 
 /// The store that stages exchange rows through: shaped and counted as exchange, under the same bound on requests.
 pub fn exchange_store(stores: &ObjectStores, url: &Url, meter: Arc<StoreMeter>) -> Result<Arc<dyn ObjectStore>> {
     let store = StoreUrl::of(url)?;
     let metered = Arc::new(Metered::new(stores.client(&store)?, meter, Traffic::Exchange));
-    Ok(Arc::new(Ranged::new(metered, policy(&store), stores.in_flight())))
-}
-
-fn policy(store: &StoreUrl) -> RangePolicy {
-    if store.scheme() == "file" { RangePolicy::LOCAL } else { RangePolicy::REMOTE }
+    Ok(shaped(metered, &store, stores, &effort(stores)))
 }
 
 impl ObjectStoreRegistry for QueryStores {

@@ -21,7 +21,7 @@ use super::exact::{exact_stream, object_is_shorter, wrong_length};
 use super::single_flight::SingleFlight;
 
 /// Bodies of at most so many bytes are held whole.
-const SHORT_BODY: u64 = 8 * 1024 * 1024;
+pub(super) const SHORT_BODY: u64 = 8 * 1024 * 1024;
 
 /// When ranges are merged and split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

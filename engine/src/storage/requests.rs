@@ -13,6 +13,12 @@ pub struct RequestCounts {
     /// PUT, POST and COPY, the parts of multipart uploads included.
     pub put: u64,
     pub delete: u64,
+    /// GETs and HEADs among the above that were made again because the one before failed.
+    #[serde(default)]
+    pub retried: u64,
+    /// GETs among the above that were made because the one before was late.
+    #[serde(default)]
+    pub hedged: u64,
     /// Bytes received from GETs of table data: what is billed as scanned.
     pub bytes_scanned: u64,
     /// Bytes received from GETs of exchange objects.
@@ -27,6 +33,8 @@ impl AddAssign for RequestCounts {
         self.list += other.list;
         self.put += other.put;
         self.delete += other.delete;
+        self.retried += other.retried;
+        self.hedged += other.hedged;
         self.bytes_scanned += other.bytes_scanned;
         self.bytes_exchanged += other.bytes_exchanged;
         self.bytes_written += other.bytes_written;

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::retry::{HedgeSettings, RetrySettings};
+
 /// Settings of every object store of a process. What is not set here comes from the `AWS_*` environment variables.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Times are written as `30s`, `250ms`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StorageSettings {
     /// Region of the buckets; else `AWS_REGION`, `AWS_DEFAULT_REGION`, `us-east-1`.
@@ -15,12 +18,22 @@ pub struct StorageSettings {
     /// Requests in flight over all queries of the process. Storage answers after tens of milliseconds whatever the number
     /// of cores, so this follows latency and bandwidth: 64 requests of 1 MiB at 30 ms are 2 GB/s.
     pub max_in_flight: usize,
-    /// Further tries of one request after a failed one (connection, 5xx, timeout), with exponential backoff.
-    pub max_retries: usize,
-    /// Longest time for one request, its body included, in seconds.
-    pub timeout_seconds: u64,
-    /// Longest time to connect, in seconds.
-    pub connect_timeout_seconds: u64,
+    /// Longest time to connect.
+    #[serde(with = "human")]
+    pub connect_timeout: Duration,
+    /// Longest time from a request to the head of its answer.
+    #[serde(with = "human")]
+    pub first_byte_timeout: Duration,
+    /// Longest pause inside an answer's body.
+    #[serde(with = "human")]
+    pub stall_timeout: Duration,
+    /// Longest time for one request, its body included.
+    #[serde(with = "human")]
+    pub timeout: Duration,
+    /// Further tries of a request that failed.
+    pub retry: RetrySettings,
+    /// Second requests for answers that are late.
+    pub hedge: HedgeSettings,
 }
 
 impl Default for StorageSettings {
@@ -29,19 +42,46 @@ impl Default for StorageSettings {
             region: None,
             endpoint: None,
             max_in_flight: 64,
-            max_retries: 3,
-            timeout_seconds: 60,
-            connect_timeout_seconds: 3,
+            connect_timeout: Duration::from_secs(3),
+            first_byte_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            retry: RetrySettings::default(),
+            hedge: HedgeSettings::default(),
         }
     }
 }
 
-impl StorageSettings {
-    pub(super) fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds)
+/// A time as people write it: `30s`, `1m 30s`.
+pub(super) mod human {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(in crate::storage) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*value))
     }
 
-    pub(super) fn connect_timeout(&self) -> Duration {
-        Duration::from_secs(self.connect_timeout_seconds)
+    pub(in crate::storage) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text)
+            .map_err(|error| D::Error::custom(format!("'{text}' is not a time such as 30s or 250ms: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_for_people() {
+        let text = r#"{"stall_timeout": "1500ms", "retry": {"tries": 2}, "hedge": {"share": 0.0}}"#;
+        let settings: StorageSettings = serde_json::from_str(text).unwrap();
+        assert_eq!((settings.stall_timeout, settings.retry.tries), (Duration::from_millis(1500), 2));
+        let written = serde_json::to_string(&settings).unwrap();
+        assert!(written.contains(r#""stall_timeout":"1s 500ms""#), "{written}");
+        assert_eq!(serde_json::from_str::<StorageSettings>(&written).unwrap(), settings);
+        let error = serde_json::from_str::<StorageSettings>(r#"{"timeout": "soon"}"#).unwrap_err();
+        assert!(error.to_string().contains("'soon' is not a time"), "{error}");
     }
 }

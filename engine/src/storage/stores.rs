@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
 use object_store::local::LocalFileSystem;
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{ClientOptions, ObjectStore};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use super::s3_client::S3Client;
 use super::{StorageSettings, StoreUrl};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -96,28 +97,15 @@ impl ObjectStores {
         let plain_http = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
         let client = ClientOptions::new()
             .with_allow_http(plain_http)
-            .with_timeout(settings.timeout())
-            .with_connect_timeout(settings.connect_timeout())
+            .with_timeout(settings.timeout)
+            .with_connect_timeout(settings.connect_timeout)
             // A warm worker sleeps between invocations: a connection that was idle for long is probably dead.
             .with_pool_idle_timeout(Duration::from_secs(20));
-        let store = builder.with_client_options(client).with_retry(self.retry()).build().map_err(|error| {
+        let store = S3Client::try_new(builder.with_client_options(client), &settings.retry).map_err(|error| {
             Error::new(ErrorCode::InvalidArgument, format!("cannot reach bucket {bucket}: {error}"))
                 .with_hint("check the AWS_* environment variables and the storage settings")
         })?;
         Ok(Arc::new(store))
-    }
-
-    /// Short: a task that fails is tried again elsewhere, which is worth more than a long wait here.
-    fn retry(&self) -> RetryConfig {
-        RetryConfig {
-            backoff: BackoffConfig {
-                init_backoff: Duration::from_millis(50),
-                max_backoff: Duration::from_secs(2),
-                base: 2.0,
-            },
-            max_retries: self.settings.max_retries,
-            retry_timeout: Duration::from_secs(60),
-        }
     }
 }
 
