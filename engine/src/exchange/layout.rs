@@ -1,16 +1,17 @@
-//! Names of exchange objects: `{exchange url}{run}/{stage}/{task}/{attempt}.arrow`.
+//! Names of exchange objects: `{exchange url}{run}/{stage}/{task}/{attempt}-{copy}.arrow`.
 //!
 //! The run's random id comes first, so that the load of many queries spreads over S3's key space.
 
 use object_store::path::Path;
 use url::Url;
+use uuid::Uuid;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::protocol::{Attempt, ExchangeConfig, RunId};
 
-/// The output of one attempt.
-pub(crate) fn output_name(run: RunId, attempt: Attempt) -> String {
-    format!("{run}/{}/{}/{}.arrow", attempt.task.stage, attempt.task.task, attempt.number)
+/// The output of one attempt, as written by one delivery of its request.
+pub(crate) fn output_name(run: RunId, attempt: Attempt, copy: Uuid) -> String {
+    format!("{run}/{}/{}/{}-{copy}.arrow", attempt.task.stage, attempt.task.task, attempt.number)
 }
 
 /// A task request that was too large for a payload.

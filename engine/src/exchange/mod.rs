@@ -4,7 +4,11 @@
 //! attempt writes under its own name and a manifest names one winning attempt a task, so outputs of two attempts are never mixed.
 
 pub(crate) mod layout;
+mod partition_buffer;
 mod reader;
+mod reader_memory;
+mod spill;
+mod upload;
 mod writer;
 
 pub(crate) use reader::Source;

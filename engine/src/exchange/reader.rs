@@ -1,7 +1,8 @@
 //! Reads partitions of a committed output.
 //!
 //! The partitions that one consumer reads from one producer lie next to each other: a small region is fetched in one GET that
-//! all its partitions share, a large one is streamed partition by partition in chunks, so memory stays bounded either way.
+//! all its partitions share, a large one is streamed partition by partition in chunks. All readers of a task together hold
+//! no more than [`ReaderMemory`] has room for; nothing waits for that room without end.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use arrow::buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use bytes::Bytes;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::MemoryPool;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use object_store::path::Path;
@@ -18,6 +20,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::sync::OnceCell;
 
 use super::layout;
+use super::reader_memory::{ReaderMemory, Room};
 use crate::error::{Error, Result};
 use crate::protocol::{ExchangeConfig, ProducedTask, RunId};
 
@@ -34,6 +37,18 @@ pub(crate) type BatchStream = BoxStream<'static, Result<RecordBatch, DataFusionE
 pub(crate) struct Source {
     pub(crate) run: RunId,
     pub(crate) exchange: Option<(ExchangeConfig, Arc<dyn ObjectStore>)>,
+    memory: ReaderMemory,
+}
+
+impl Source {
+    /// All readers of the source share a part of the pool.
+    pub(crate) fn new(
+        run: RunId,
+        exchange: Option<(ExchangeConfig, Arc<dyn ObjectStore>)>,
+        pool: &Arc<dyn MemoryPool>,
+    ) -> Self {
+        Self { run, exchange, memory: ReaderMemory::new(pool) }
+    }
 }
 
 /// One stream per partition, in the order asked for; nothing is fetched before a stream is polled. A partition that the producer
@@ -48,7 +63,13 @@ pub(crate) fn open_partitions(
     let (Some(start), Some(end)) = (used.clone().map(|r| r.start).min(), used.map(|r| r.end).max()) else {
         return Ok(ranges.iter().map(|_| stream::empty().boxed()).collect());
     };
-    let region = Arc::new(Region { object: object(source, produced)?, range: start..end, bytes: OnceCell::new() });
+    let region = Region {
+        object: object(source, produced)?,
+        range: start..end,
+        memory: source.memory.clone(),
+        whole: OnceCell::new(),
+    };
+    let region = Arc::new(region);
     Ok(ranges
         .into_iter()
         .map(|range| if range.is_empty() { stream::empty().boxed() } else { decode(&region, range) })
@@ -75,28 +96,59 @@ fn object(source: &Source, produced: &ProducedTask) -> Result<Object> {
     let Some((exchange, store)) = &source.exchange else {
         return Err(Error::internal("an exchange object is to be read and no exchange location is set"));
     };
-    let path = layout::path(exchange, &layout::output_name(source.run, produced.attempt))?;
+    let Some(copy) = produced.output.copy else {
+        return Err(Error::internal(format!("the output of attempt {} is neither here nor named", produced.attempt)));
+    };
+    let path = layout::path(exchange, &layout::output_name(source.run, produced.attempt, copy))?;
     Ok(Object::Stored(Arc::clone(store), path))
 }
 
+/// What one consumer reads of one producer.
 struct Region {
     object: Object,
     range: Range<u64>,
-    /// The whole region, once fetched, when it is small.
-    bytes: OnceCell<Bytes>,
+    memory: ReaderMemory,
+    /// The whole of it, once fetched; `None` where it is too large, or memory too short, to be held whole.
+    whole: OnceCell<Option<Fetched>>,
+}
+
+/// Bytes, and the room they take.
+#[derive(Clone)]
+struct Fetched {
+    bytes: Bytes,
+    _room: Option<Arc<Room>>,
 }
 
 impl Region {
-    async fn fetch(&self, range: Range<u64>) -> Result<Bytes> {
-        match &self.object {
-            Object::Inline(bytes) => Ok(bytes.slice(range.start as usize..range.end as usize)),
-            Object::Stored(store, path) if self.range.end - self.range.start <= WHOLE_REGION_BYTES => {
-                let whole = self.bytes.get_or_try_init(|| get(store, path, self.range.clone())).await?;
-                let start = range.start - self.range.start;
-                Ok(whole.slice(start as usize..(start + range.end - range.start) as usize))
+    /// The next bytes of a range, as many as memory allows.
+    async fn fetch(&self, range: &Range<u64>) -> Result<Fetched> {
+        let (store, path) = match &self.object {
+            Object::Inline(bytes) => {
+                return Ok(Fetched { bytes: bytes.slice(range.start as usize..range.end as usize), _room: None });
             }
-            Object::Stored(store, path) => get(store, path, range).await,
+            Object::Stored(store, path) => (store, path),
+        };
+        let length = self.range.end - self.range.start;
+        if length <= WHOLE_REGION_BYTES
+            && let Some(whole) = self.whole.get_or_try_init(|| self.fetch_whole(store, path)).await?
+        {
+            let start = (range.start - self.range.start) as usize;
+            let bytes = whole.bytes.slice(start..start + (range.end - range.start) as usize);
+            return Ok(Fetched { bytes, _room: whole._room.clone() });
         }
+        let room = self.memory.room((range.end - range.start).min(CHUNK_BYTES)).await;
+        let bytes = get(store, path, range.start..range.start + room.bytes).await?;
+        Ok(Fetched { bytes, _room: Some(Arc::new(room)) })
+    }
+
+    async fn fetch_whole(&self, store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Option<Fetched>> {
+        let length = self.range.end - self.range.start;
+        let room = self.memory.room(length).await;
+        if room.bytes < length {
+            return Ok(None);
+        }
+        let bytes = get(store, path, self.range.clone()).await?;
+        Ok(Some(Fetched { bytes, _room: Some(Arc::new(room)) }))
     }
 }
 
@@ -111,17 +163,25 @@ async fn get(store: &Arc<dyn ObjectStore>, path: &Path, range: Range<u64>) -> Re
 }
 
 fn decode(region: &Arc<Region>, range: Range<u64>) -> BatchStream {
-    let state =
-        Decoding { region: Arc::clone(region), range, decoder: StreamDecoder::new(), buffer: Buffer::default() };
+    let state = Decoding {
+        region: Some(Arc::clone(region)),
+        range,
+        decoder: StreamDecoder::new(),
+        buffer: Buffer::default(),
+        fetched: None,
+    };
     stream::try_unfold(state, |mut state| async move { Ok(state.next().await?.map(|batch| (batch, state))) }).boxed()
 }
 
 struct Decoding {
-    region: Arc<Region>,
+    /// Let go with the last byte: others wait for the room.
+    region: Option<Arc<Region>>,
     /// What is still to be fetched.
     range: Range<u64>,
     decoder: StreamDecoder,
     buffer: Buffer,
+    /// Holds the room of what `buffer` shows.
+    fetched: Option<Fetched>,
 }
 
 impl Decoding {
@@ -130,14 +190,20 @@ impl Decoding {
             if let Some(batch) = self.decoder.decode(&mut self.buffer)? {
                 return Ok(Some(batch));
             }
-            if self.range.is_empty() {
+            self.fetched = None;
+            let Some(region) = self.region.as_ref().filter(|_| !self.range.is_empty()) else {
+                self.region = None;
                 self.decoder.finish()?;
                 return Ok(None);
-            }
-            let end = self.range.end.min(self.range.start + CHUNK_BYTES);
-            let bytes = self.region.fetch(self.range.start..end).await?;
-            self.range.start = end;
-            self.buffer = Buffer::from(bytes);
+            };
+            let fetched = region.fetch(&self.range).await?;
+            self.range.start += fetched.bytes.len() as u64;
+            self.buffer = Buffer::from(fetched.bytes.clone());
+            self.fetched = Some(fetched);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -115,7 +115,7 @@ impl Worker {
         let stop = Stop::new(&request, exchange.as_ref(), Arc::clone(meter))?;
         let request = resolve_stored(request, exchange.as_ref()).await?;
         let surroundings = self.surroundings_of(&request, meter)?;
-        let source = Source { run: request.run, exchange: exchange.clone() };
+        let source = Source::new(request.run, exchange.clone(), &surroundings.runtime.memory_pool);
         let plan = zstd::stream::decode_all(&request.plan.0[..])
             .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
         let task = (request.attempt.task.task as usize, request.task_count as usize);
@@ -140,10 +140,10 @@ impl Worker {
         let (config, store) = exchange.clone().unzip();
         let (run, attempt, placement) = (request.run, request.attempt, request.output);
         let output = writer.finish(Destination { run, attempt, placement, exchange: config.as_ref(), store }).await?;
-        if output.inline.is_none()
+        if let Some(copy) = output.copy
             && let Err(unwanted) = stop.check_wanted().await
         {
-            remove_output(run, attempt, exchange).await?;
+            remove_output(&layout::output_name(run, attempt, copy), exchange).await?;
             return Err(unwanted);
         }
         Ok(output)
@@ -202,13 +202,9 @@ impl Worker {
 }
 
 /// What a cancelled attempt has uploaded nobody will read.
-async fn remove_output(
-    run: RunId,
-    attempt: Attempt,
-    exchange: Option<(ExchangeConfig, Arc<dyn ObjectStore>)>,
-) -> Result<()> {
+async fn remove_output(name: &str, exchange: Option<(ExchangeConfig, Arc<dyn ObjectStore>)>) -> Result<()> {
     let Some((config, store)) = exchange else { return Ok(()) };
-    Ok(store.delete(&layout::path(&config, &layout::output_name(run, attempt))?).await?)
+    Ok(store.delete(&layout::path(&config, name)?).await?)
 }
 
 /// Drives all partitions at once and writes what they give. All of them run in this process: scan partitions share their files.
