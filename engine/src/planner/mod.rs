@@ -1,6 +1,7 @@
 //! From a logical plan to stages.
 //!
 //! The passes, in order:
+//! 0. `multisets`, `using_joins`: what SQL means where DataFusion's reader does not say it (coordinator).
 //! 1. `scalar_subqueries`: evaluate uncorrelated scalar subqueries first and put their values in (coordinator).
 //! 2. DataFusion's own logical and physical planning, in the session of `session`.
 //! 3. `distributed::cut`: datafusion-distributed cuts the physical plan at exchanges, with our leaf splits and guards.
@@ -9,8 +10,14 @@
 
 pub(crate) mod distributed;
 #[cfg(feature = "coordinator")]
+pub(crate) mod multisets;
+#[cfg(feature = "coordinator")]
 pub(crate) mod scalar_subqueries;
 #[cfg(feature = "coordinator")]
 pub(crate) mod session;
 #[cfg(feature = "coordinator")]
 pub(crate) mod sizing;
+#[cfg(feature = "coordinator")]
+pub(crate) mod using_joins;
+#[cfg(feature = "coordinator")]
+pub(crate) mod whole_windows;

@@ -22,6 +22,7 @@ mod parse;
 mod places;
 mod split;
 mod statement;
+mod trino;
 
 pub use caret::caret;
 pub use dialect::AthenaDialect;

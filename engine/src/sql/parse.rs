@@ -12,6 +12,7 @@ use super::near::nearest;
 use super::places::{end_of, move_tokens, of_location, to_catalog};
 use super::split::{Piece, first_word, is_hive, split};
 use super::statement::{Explain, ExplainType, Statement};
+use super::trino::say_in_datafusions_words;
 use crate::error::{Error, ErrorCode, Position, Result};
 
 /// Words that begin a statement that is understood.
@@ -184,14 +185,17 @@ impl<'a> Tokens<'a> {
         let failed = |error| self.at_the_word_found(from_parser(error, end, self.piece.text));
         let mut parser: DFParser<'_> =
             DFParserBuilder::new(rest).with_dialect(&AthenaDialect).build().map_err(failed)?;
-        let statement = parser.parse_statement().map_err(failed)?;
+        let mut statement = parser.parse_statement().map_err(failed)?;
         let after = parser.parser.peek_token();
         if after.token != Token::EOF {
             let found = parser.parser.expected::<()>("end of statement", after).map_err(Into::into);
             found.map_err(failed)?;
         }
-        match &statement {
-            Parsed::Statement(inner) if matches!(**inner, ast::Statement::Query(_)) => Ok(statement),
+        match &mut statement {
+            Parsed::Statement(inner) if matches!(**inner, ast::Statement::Query(_)) => {
+                say_in_datafusions_words(inner)?;
+                Ok(statement)
+            }
             _ => Err(self.expected("a query")),
         }
     }

@@ -1,0 +1,200 @@
+//! What Trino means, said so that DataFusion's planner means it too.
+//!
+//! A pass over the parsed query, for each difference that would otherwise be another answer or a needless error:
+//!
+//! - a column of the result without a name is `_col0`, `_col1`, ...; so two of them never have the same name;
+//! - `TIMESTAMP` is in microseconds, as in tables: nanoseconds end in the year 2262;
+//! - `LIKE` has no escape character but the one it names;
+//! - `x = ANY (…)` is `x IN (…)`, `x <> ALL (…)` is `x NOT IN (…)`; the other comparisons with a subquery are not built, and
+//!   DataFusion's rewrite of them gives wrong rows (`people.age >= ALL (SELECT age FROM people)` compares a row with itself);
+//! - the columns of `RIGHT` and `FULL JOIN … USING` belong to no table: there they are those of either (see `planner::using_joins`);
+//! - `FETCH FIRST n ROWS ONLY` is `LIMIT n`;
+//! - `U&'…'` is a string.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause, Query, Select, SelectItem,
+    Spanned, Statement, Value, ValueWithSpan, VisitMut, VisitorMut, visit_expressions,
+};
+
+use super::places::of_location;
+use crate::error::{Error, ErrorCode, Result};
+
+/// Rewrites a query in place.
+///
+/// # Errors
+/// `NotSupported` for what Trino knows and nothing here can say.
+pub(super) fn say_in_datafusions_words(statement: &mut Statement) -> Result<()> {
+    match statement.visit(&mut Rewrite) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Rewrite;
+
+impl VisitorMut for Rewrite {
+    type Break = Error;
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        match query.fetch.take() {
+            Some(fetch) => to_control_flow(limit(query, fetch)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        name_columns(select);
+        to_control_flow(refuse_tables_of_shared_columns(select))
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        to_control_flow(expression(expr))
+    }
+}
+
+fn to_control_flow(result: Result<()>) -> ControlFlow<Error> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    }
+}
+
+fn name_columns(select: &mut Select) {
+    for (number, item) in select.projection.iter_mut().enumerate() {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. })
+        {
+            let alias = Ident::new(format!("_col{number}"));
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+    }
+}
+
+/// `SELECT l.k FROM l FULL JOIN r USING (k)`.
+fn refuse_tables_of_shared_columns(select: &Select) -> Result<()> {
+    let joins = select.from.iter().flat_map(|from| &from.joins);
+    let shared: Vec<String> = joins
+        .filter_map(|join| match &join.join_operator {
+            JoinOperator::Right(JoinConstraint::Using(columns))
+            | JoinOperator::RightOuter(JoinConstraint::Using(columns))
+            | JoinOperator::FullOuter(JoinConstraint::Using(columns)) => Some(columns),
+            _ => None,
+        })
+        .flatten()
+        .map(|column| column.to_string().to_lowercase())
+        .collect();
+    if shared.is_empty() {
+        return Ok(());
+    }
+    let found = visit_expressions(select, |expr| match expr {
+        Expr::CompoundIdentifier(parts)
+            if parts.last().is_some_and(|name| shared.contains(&name.value.to_lowercase())) =>
+        {
+            ControlFlow::Break(expr.clone())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    let ControlFlow::Break(expr) = found else { return Ok(()) };
+    let error = Error::new(ErrorCode::Syntax, format!("column {expr} belongs to no table: JOIN … USING merged it"))
+        .with_hint("write the column's name alone, or join ON a condition");
+    Err(match of_location(expr.span().start) {
+        Some(position) => error.at(position),
+        None => error,
+    })
+}
+
+fn limit(query: &mut Query, fetch: Fetch) -> Result<()> {
+    let Fetch { with_ties: false, percent: false, quantity } = fetch else {
+        return Err(Error::new(ErrorCode::NotSupported, "FETCH FIRST … WITH TIES and PERCENT are not built")
+            .with_hint("use rank() in a subquery"));
+    };
+    let offset = match query.limit_clause.take() {
+        None => None,
+        Some(LimitClause::LimitOffset { limit: None, offset, .. }) => offset,
+        Some(_) => return Err(Error::new(ErrorCode::Syntax, "a query has LIMIT or FETCH FIRST, not both")),
+    };
+    let one = || Expr::Value(Value::Number("1".to_owned(), false).into());
+    let limit = Some(quantity.unwrap_or_else(one));
+    query.limit_clause = Some(LimitClause::LimitOffset { limit, offset, limit_by: Vec::new() });
+    Ok(())
+}
+
+fn expression(expr: &mut Expr) -> Result<()> {
+    match expr {
+        Expr::Cast { data_type, .. } => in_microseconds(data_type),
+        Expr::TypedString(typed) => in_microseconds(&mut typed.data_type),
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            escape_with_backslash(pattern, escape_char);
+        }
+        Expr::Value(ValueWithSpan { value, .. }) => {
+            if let Value::UnicodeStringLiteral(text) = value {
+                *value = Value::SingleQuotedString(std::mem::take(text));
+            }
+        }
+        Expr::AnyOp { .. } | Expr::AllOp { .. } => *expr = membership(expr.clone())?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn in_microseconds(data_type: &mut DataType) {
+    if let DataType::Timestamp(precision @ None, _) = data_type {
+        *precision = Some(6);
+    }
+}
+
+/// DataFusion knows the backslash only, and that always.
+fn escape_with_backslash(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
+    let escape_char = match escape.as_ref().map(|escape| &escape.value) {
+        None => None,
+        Some(Value::SingleQuotedString(text)) => text.chars().next(),
+        Some(_) => return,
+    };
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern else { return };
+    let mut rewritten = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            escaped if Some(escaped) == escape_char => {
+                rewritten.push('\\');
+                rewritten.extend(characters.next());
+            }
+            '\\' => rewritten.push_str("\\\\"),
+            other => rewritten.push(other),
+        }
+    }
+    *text = rewritten;
+    *escape = None;
+}
+
+/// Comparisons with all values of a subquery. Those with an array stay.
+fn membership(expr: Expr) -> Result<Expr> {
+    let position = of_location(expr.span().start);
+    let (left, compare_op, right, any) = match expr {
+        Expr::AnyOp { left, compare_op, right, .. } => (left, compare_op, right, true),
+        Expr::AllOp { left, compare_op, right } => (left, compare_op, right, false),
+        other => return Ok(other),
+    };
+    let subquery = match *right {
+        Expr::Subquery(subquery) => subquery,
+        right if any => {
+            return Ok(Expr::AnyOp { left, compare_op, right: Box::new(right), is_some: false });
+        }
+        right => return Ok(Expr::AllOp { left, compare_op, right: Box::new(right) }),
+    };
+    match (compare_op, any) {
+        (BinaryOperator::Eq, true) => Ok(Expr::InSubquery { expr: left, subquery, negated: false }),
+        (BinaryOperator::NotEq, false) => Ok(Expr::InSubquery { expr: left, subquery, negated: true }),
+        (operator, any) => {
+            let quantifier = if any { "ANY" } else { "ALL" };
+            let error = Error::new(ErrorCode::NotSupported, format!("{operator} {quantifier} (SELECT …) is not built"))
+                .with_hint("compare with (SELECT max(x) …) or (SELECT min(x) …)");
+            Err(match position {
+                Some(position) => error.at(position),
+                None => error,
+            })
+        }
+    }
+}
