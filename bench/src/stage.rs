@@ -7,7 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use arachne_catalog::{Catalog, MemoryCatalog};
 use arachne_engine::invoker::WorkerInvoker;
-use arachne_engine::query::{EngineSettings, PriceBook, QueryRequest, QueryService, QueryServiceParts, QueryStats};
+use arachne_engine::query::{
+    Coordination, EngineSettings, PriceBook, QueryRequest, QueryService, QueryServiceParts, QueryStats,
+};
 use arachne_engine::storage::ObjectStores;
 use arachne_lambda::{AwsInvoker, LambdaCredentials, LambdaSettings};
 use arachne_sandbox::lambda::{LambdaServer, LambdaServerSettings};
@@ -93,6 +95,7 @@ impl Stage {
             settings: EngineSettings::default(),
             prices: PriceBook::built_in()?,
             clock: || 0,
+            coordination: Coordination::default(),
         };
         Ok(QueryService::try_new(parts)?)
     }

@@ -58,8 +58,8 @@ enum Command {
     Serve(serve::ServeOptions),
     /// Check settings, catalog, storage and worker function, and say what to do
     Doctor(doctor::DoctorOptions),
-    /// Be the worker function: answer invocations from the Lambda Runtime API
-    Worker,
+    /// Be a worker: of Lambda, answering invocations from its Runtime API, or of a cluster of your own
+    Worker(worker::WorkerOptions),
 }
 
 fn main() -> ExitCode {
@@ -76,11 +76,12 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<Exit> {
-    if !matches!(command, Command::Worker) {
+    // The Lambda worker has a log of its own.
+    if !matches!(&command, Command::Worker(options) if !options.cluster) {
         log_to_stderr();
     }
     let threads = Runtime::new()?;
-    let front = runtime::Builder::new_current_thread().enable_all().build()?;
+    let front = runtime::Builder::new_multi_thread().worker_threads(FRONT_THREADS).enable_all().build()?;
     let exit = dispatch(command, &front, threads.handle());
     // A thread that computes, or is blocked on a terminal or a pipe, must not hold up the end.
     front.shutdown_background();
@@ -88,15 +89,18 @@ fn run(command: Command) -> anyhow::Result<Exit> {
     exit
 }
 
-/// `front` is for what faces the user, `threads` are for queries and servers.
+/// Threads for what faces the user: doors and output, but nothing that computes a query.
+const FRONT_THREADS: usize = 2;
+
+/// `front` is for what faces the user, `threads` are for queries, and for servers that run none.
 fn dispatch(command: Command, front: &Runtime, threads: &Handle) -> anyhow::Result<Exit> {
     match command {
         Command::Sql(options) => sql::run_sql(&options, front, threads),
         Command::Demo(options) => demo::run(&options, front, threads),
         Command::Sandbox(options) => threads.block_on(sandbox::run(options)),
-        Command::Serve(options) => threads.block_on(serve::run(options)),
+        Command::Serve(options) => front.block_on(serve::run(options, threads)),
         Command::Doctor(options) => threads.block_on(doctor::run(options)),
-        Command::Worker => threads.block_on(worker::run()),
+        Command::Worker(options) => threads.block_on(worker::run(options)),
     }
 }
 

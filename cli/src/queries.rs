@@ -1,8 +1,7 @@
-//! The query service and the threads it computes on.
+//! The query service, as one user's program has it.
 //!
 //! Queries have a runtime of their own: an operator that does not yield for long (a join that multiplies) can occupy all of
-//! its threads, and signals, progress and output must not wait for it. What faces the user runs on another runtime, on the
-//! main thread.
+//! its threads, and signals, progress and output must not wait for it. What faces the user runs on another runtime.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,46 +24,38 @@ const INTERRUPTED_GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) struct Queries {
     service: QueryService,
-    threads: Handle,
+    _housekeeping: Arc<AbortOnDropHandle<()>>,
 }
 
 impl Queries {
     pub(crate) async fn open(settings: &Settings, threads: &Handle) -> Result<Self, Error> {
-        let settings = settings.clone();
-        let opened = AbortOnDropHandle::new(threads.spawn(async move { wiring::query_service(&settings).await }));
-        let service = opened.await.map_err(|error| Error::internal(format!("the engine did not start: {error}")))??;
-        Ok(Self { service, threads: threads.clone() })
+        Ok(Self::of(wiring::query_service(settings, threads).await?))
     }
 
-    #[cfg(test)]
+    /// Keeps house beside the queries, on the current runtime.
     pub(crate) fn of(service: QueryService) -> Self {
-        Self { service, threads: Handle::current() }
+        let house = service.clone();
+        let housekeeping = tokio::spawn(async move { house.keep_house().await });
+        Self { service, _housekeeping: Arc::new(AbortOnDropHandle::new(housekeeping)) }
     }
 
     pub(crate) fn start(&self, request: QueryRequest) -> QueryHandle {
-        let _entered = self.threads.enter();
         self.service.start(request)
     }
 
-    /// Runs something beside the queries, until the handle is dropped.
-    pub(crate) fn spawn<T: Send + 'static>(
-        &self,
-        task: impl Future<Output = T> + Send + 'static,
-    ) -> AbortOnDropHandle<T> {
-        AbortOnDropHandle::new(self.threads.spawn(task))
+    pub(crate) fn check_settings(&self, request: &QueryRequest) -> Result<(), Error> {
+        self.service.check_settings(request)
     }
 
     pub(crate) fn catalog(&self) -> &Arc<dyn Catalog> {
         self.service.catalog()
     }
 
-    /// Lets the queries' exchange objects be removed; a query that does not stop, or Ctrl-C, ends the wait.
+    /// Lets the queries' ends be written down and their exchange objects be removed; Ctrl-C ends the wait.
     pub(crate) async fn close(self, exit: &anyhow::Result<Exit>) {
         let grace = if matches!(exit, Ok(Exit::Interrupted)) { INTERRUPTED_GRACE } else { CLOSE_GRACE };
-        let service = self.service.clone();
-        let idle = self.spawn(async move { service.idle().await });
         tokio::select! {
-            _ = idle => {}
+            () = self.service.close() => {}
             () = tokio::time::sleep(grace) => {}
             _ = tokio::signal::ctrl_c() => {}
         }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arachne_server::{http, wiring};
 use clap::Args;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::exit::Exit;
 use crate::shutdown;
@@ -21,7 +23,8 @@ const GRACE: Duration = Duration::from_secs(10);
 #[command(after_help = "\
 Example:
   arachne serve --address 127.0.0.1:8642 &
-  curl -d 'SELECT 1 AS one' -H 'Accept: text/csv' http://127.0.0.1:8642/v1/sql")]
+  curl -d 'SELECT 1 AS one' -H 'Accept: text/csv' http://127.0.0.1:8642/v1/sql
+  curl -d '{\"sql\": \"SELECT 1 AS one\"}' http://127.0.0.1:8642/v1/queries   (goes on by itself, rows are kept)")]
 pub(crate) struct ServeOptions {
     /// Where to listen; loopback only, because there are no credentials yet [default: 127.0.0.1:8642]
     #[arg(long, value_name = "HOST:PORT")]
@@ -31,7 +34,8 @@ pub(crate) struct ServeOptions {
     settings: SettingsOptions,
 }
 
-pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<Exit> {
+/// Listens on the current runtime; queries compute on `threads`.
+pub(crate) async fn run(options: ServeOptions, threads: &Handle) -> anyhow::Result<Exit> {
     let settings = match options.settings.sources().load() {
         Ok(settings) => settings,
         Err(error) => {
@@ -39,7 +43,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<Exit> {
             return Ok(Exit::BadUsage);
         }
     };
-    let service = match wiring::query_service(&settings).await {
+    let service = match wiring::query_service(&settings, threads).await {
         Ok(service) => service,
         Err(error) => return Ok(cannot_start(&error)),
     };
@@ -52,6 +56,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<Exit> {
         bound => bound.with_context(|| format!("cannot listen on {address}"))?,
     };
     say(&format!("arachne listens on http://{}; Ctrl-C ends it", listener.local_addr()?));
+    let house = service.clone();
+    let _housekeeping = AbortOnDropHandle::new(tokio::spawn(async move { house.keep_house().await }));
     let (ending, end) = tokio::sync::oneshot::channel();
     let serving = http::serve(listener, service.clone(), async move {
         shutdown::requested().await;
@@ -68,6 +74,6 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<Exit> {
         served = serving => served.context("the HTTP door failed")?,
         () = too_late => say("requests were still open: they are cut off"),
     }
-    service.idle().await;
+    service.close().await;
     Ok(Exit::Done)
 }

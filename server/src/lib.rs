@@ -4,5 +4,6 @@
 
 pub mod format;
 pub mod http;
+mod owner_lock;
 pub mod settings;
 pub mod wiring;

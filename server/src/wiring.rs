@@ -6,20 +6,29 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arachne_catalog::{Catalog, SqlCatalog};
 use arachne_engine::invoker::WorkerInvoker;
-use arachne_engine::query::{Compute, EngineSettings, PriceBook, QueryService, QueryServiceParts};
+use arachne_engine::query::{
+    Compute, Coordination, EngineSettings, PriceBook, QueryLimits, QueryService, QueryServiceParts, QueueLimits,
+    RetentionSettings,
+};
 use arachne_engine::storage::ObjectStores;
 use arachne_engine::{Error, ErrorCode};
+use tokio::runtime::Handle;
+use url::Url;
+
 use arachne_lambda::{AwsInvoker, LambdaSettings, ProfileCredentials, TwoLevelInvoker, TwoLevelSettings};
 
+use crate::owner_lock::OwnerLocks;
 use crate::settings::{ComputeSettings, Settings};
 
-/// Opens the catalog and puts the service together.
+/// Opens the catalog and puts the service together. Queries compute on `threads`.
 ///
 /// # Errors
 /// A catalog file that cannot be opened, settings that lack what the compute needs, a price book that cannot be read.
-pub async fn query_service(settings: &Settings) -> Result<QueryService, Error> {
+pub async fn query_service(settings: &Settings, threads: &Handle) -> Result<QueryService, Error> {
+    let catalog = sql_catalog(settings).await?;
     let parts = QueryServiceParts {
-        catalog: catalog(settings).await?,
+        coordination: coordination(settings, &catalog, threads)?,
+        catalog: Arc::new(catalog),
         stores: Arc::new(object_stores(settings).await),
         invoker: invoker(&settings.compute).await?,
         settings: engine_settings(settings),
@@ -58,10 +67,52 @@ fn is_set(variable: &str) -> bool {
 
 /// The embedded catalog.
 pub async fn catalog(settings: &Settings) -> Result<Arc<dyn Catalog>, Error> {
+    Ok(Arc::new(sql_catalog(settings).await?))
+}
+
+async fn sql_catalog(settings: &Settings) -> Result<SqlCatalog, Error> {
     let path = catalog_path(settings)?;
     let catalog = SqlCatalog::open(&path).await;
     let hint = "set catalog.path, or ARACHNE_CATALOG__PATH, to a file that can be written";
-    Ok(Arc::new(catalog.map_err(|error| Error::new(ErrorCode::Unavailable, error.message).with_hint(hint))?))
+    catalog.map_err(|error| Error::new(ErrorCode::Unavailable, error.message).with_hint(hint))
+}
+
+/// The history lies in the catalog's file, the locks of its coordinators beside it.
+fn coordination(settings: &Settings, catalog: &SqlCatalog, threads: &Handle) -> Result<Coordination, Error> {
+    let Settings { limits, history, .. } = settings;
+    let coordination = Coordination::default();
+    let dir = catalog_path(settings)?.with_extension("coordinators");
+    let locks = OwnerLocks::take(&dir, &coordination.owner).map_err(|error| {
+        Error::new(ErrorCode::Unavailable, format!("the folder {} cannot be used: {error}", dir.display()))
+            .with_hint("set catalog.path, or ARACHNE_CATALOG__PATH, to a file in a folder that can be written")
+    })?;
+    Ok(Coordination {
+        history: Arc::new(catalog.history()),
+        liveness: Arc::new(locks),
+        queue: QueueLimits {
+            concurrent: limits.concurrent_queries,
+            concurrent_per_user: limits.concurrent_queries_per_user,
+            queued: limits.queued_queries,
+        },
+        results: Some(results_location(settings)?),
+        retention: RetentionSettings { max_queries: history.max_queries, max_age: history.max_age.0 },
+        threads: Some(threads.clone()),
+        ..coordination
+    })
+}
+
+/// The URL of the folder that results are kept in.
+fn results_location(settings: &Settings) -> Result<String, Error> {
+    let folder = match &settings.results.location {
+        Some(url) if url.contains("://") => return Ok(url.clone()),
+        Some(folder) => PathBuf::from(folder),
+        None => catalog_path(settings)?.with_file_name("results"),
+    };
+    let url = std::path::absolute(&folder).ok().and_then(|folder| Url::from_directory_path(folder).ok());
+    url.map(String::from).ok_or_else(|| {
+        Error::new(ErrorCode::InvalidArgument, format!("results cannot be kept in {}", folder.display()))
+            .with_hint("set results.location to a folder or to s3://bucket/prefix/")
+    })
 }
 
 /// Where the catalog's file is, or will be.
@@ -77,7 +128,7 @@ pub fn catalog_path(settings: &Settings) -> Result<PathBuf, Error> {
 pub async fn invoker(compute: &ComputeSettings) -> Result<Option<Arc<dyn WorkerInvoker>>, Error> {
     let Some(function) = &compute.lambda.function else {
         return match compute.mode {
-            Compute::Embedded => Ok(None),
+            Compute::Embedded | Compute::Cluster => Ok(None),
             Compute::Lambda => Err(Error::new(ErrorCode::InvalidArgument, "compute lambda needs the name of the worker function")
                 .with_hint("set compute.lambda.function, or ARACHNE_COMPUTE__LAMBDA__FUNCTION; `arachne sandbox` gives you a local one")),
         };
@@ -97,15 +148,24 @@ fn engine_settings(settings: &Settings) -> EngineSettings {
     EngineSettings {
         compute: compute.mode,
         exchange: exchange.location.clone(),
+        cluster_workers: compute.cluster.workers.clone(),
         max_workers: compute.max_workers,
         max_in_flight: compute.max_in_flight,
         bytes_per_task: compute.bytes_per_task.0.max(1),
         tasks_per_stage: compute.tasks_per_stage.into_iter().collect(),
         partitions_per_task: compute.partitions_per_task.max(1),
+        worker_memory: compute.worker_memory.0,
         local_bytes: compute.local_bytes.0,
         memory_bytes: usize::try_from(limits.memory.0).unwrap_or(usize::MAX),
         spill_dir: limits.spill_dir.clone(),
         spill_bytes: limits.spill.0,
+        limits: QueryLimits {
+            max_bytes_scanned: limits.max_bytes_scanned.map(|bytes| bytes.0),
+            max_time: limits.max_time.map(|time| time.0),
+            max_result_rows: limits.max_result_rows,
+            max_cost: limits.max_cost,
+            memory_per_query: limits.memory_per_query.map(|bytes| bytes.0),
+        },
         task_timeout: compute.lambda.timeout.0,
         ..EngineSettings::default()
     }

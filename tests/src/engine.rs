@@ -1,12 +1,14 @@
 //! The engine in each of its ways to run, asked from a test's own thread.
 
+mod cluster;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arachne_catalog::MemoryCatalog;
 use arachne_engine::invoker::WorkerInvoker;
 use arachne_engine::query::{
-    EngineSettings, PriceBook, QueryHandle, QueryRequest, QueryService, QueryServiceParts, QueryStats,
+    Coordination, EngineSettings, PriceBook, QueryHandle, QueryRequest, QueryService, QueryServiceParts, QueryStats,
 };
 use arachne_engine::storage::ObjectStores;
 use arachne_engine::worker::{InProcessInvoker, Worker, WorkerSettings};
@@ -244,13 +246,22 @@ impl Running {
 }
 
 fn service(stores: &Arc<ObjectStores>, invoker: Option<Arc<dyn WorkerInvoker>>) -> QueryService {
+    service_with(stores, invoker, EngineSettings::default())
+}
+
+fn service_with(
+    stores: &Arc<ObjectStores>,
+    invoker: Option<Arc<dyn WorkerInvoker>>,
+    settings: EngineSettings,
+) -> QueryService {
     let parts = QueryServiceParts {
         catalog: Arc::new(MemoryCatalog::new()),
         stores: Arc::clone(stores),
         invoker,
-        settings: EngineSettings::default(),
+        settings,
         prices: PriceBook::built_in().expect("the built-in price book"),
         clock: || 1_700_000_000_000,
+        coordination: Coordination::default(),
     };
     QueryService::try_new(parts).expect("a query service")
 }

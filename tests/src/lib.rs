@@ -9,12 +9,17 @@
 pub mod answer;
 pub mod binaries;
 pub mod cli;
+pub mod cluster;
 pub mod duckdb;
 pub mod engine;
+pub mod faults;
 pub mod kept;
 pub mod matrix;
 pub mod meddling;
+pub mod random;
 pub mod sandbox;
+pub mod server;
+pub mod slt;
 pub mod suites;
 pub mod tpch;
 pub mod traps;

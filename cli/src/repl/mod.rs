@@ -34,7 +34,7 @@ pub(crate) fn run(
         Ok(queries) => queries,
         Err(error) => return Ok(cannot_start(&error)),
     };
-    let session = match front.block_on(open_session(options, &queries)) {
+    let session = match open_session(options, &queries) {
         Ok(session) => session,
         Err(error) => return Ok(cannot_start(&error)),
     };

@@ -108,7 +108,7 @@ impl Shell {
     /// The first failure ends it.
     async fn statements(&mut self, text: &str) {
         for statement in split(text) {
-            match self.session.change(statement.text, &self.queries).await {
+            match self.session.change(statement.text, &self.queries) {
                 None => {}
                 Some(Ok(())) => continue,
                 Some(Err(error)) => {

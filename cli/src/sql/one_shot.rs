@@ -40,7 +40,7 @@ pub(crate) fn run_sql(options: &SqlOptions, front: &Runtime, threads: &Handle) -
             Ok(queries) => queries,
             Err(error) => return Ok(cannot_start(&error)),
         };
-        let session = match open_session(options, &queries).await {
+        let session = match open_session(options, &queries) {
             Ok(session) => session,
             Err(error) => return Ok(cannot_start(&error)),
         };
@@ -55,7 +55,7 @@ async fn run_script(queries: &Queries, mut session: Session, text: &str, format:
     let shape = TableShape { width, max_rows: options.max_rows.filter(|rows| *rows > 0), count_line: false };
     let mut results = 0;
     for statement in split(text) {
-        match session.change(statement.text, queries).await {
+        match session.change(statement.text, queries) {
             None => {}
             Some(Ok(())) => continue,
             Some(Err(error)) => {
@@ -97,10 +97,10 @@ async fn run_script(queries: &Queries, mut session: Session, text: &str, format:
 }
 
 /// The session that the flags ask for.
-pub(crate) async fn open_session(options: &SqlOptions, queries: &Queries) -> Result<Session, Error> {
+pub(crate) fn open_session(options: &SqlOptions, queries: &Queries) -> Result<Session, Error> {
     let mut session = Session::new(&options.database);
     for (name, value) in &options.set {
-        session.set(name, value, queries).await?;
+        session.set(name, value, queries)?;
     }
     Ok(session)
 }

@@ -77,6 +77,7 @@ impl ProgressLine {
 fn describe(progress: &QueryProgress, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     let what = match progress.state {
+        QueryState::Queued => return format!("queued, {seconds:.1}s"),
         QueryState::Planning => return format!("planning, {seconds:.1}s"),
         QueryState::Running if progress.tasks == 0 => "running".to_owned(),
         QueryState::Running => {

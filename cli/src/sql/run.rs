@@ -1,24 +1,20 @@
 //! One statement from start to bill: rows to a sink as they come, progress meanwhile, Ctrl-C cancels.
 
 use std::io::{ErrorKind, Write as _};
+use std::pin::pin;
 use std::time::Duration;
 
 use arachne_engine::Error;
 use arachne_engine::query::{QueryHandle, QueryProgress, QueryRequest, QueryStats};
 use arachne_server::format::ResultEncoder;
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
 use futures::StreamExt as _;
-use tokio::sync::{mpsc, watch};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::watch;
 
 use super::progress::ProgressLine;
 use crate::queries::Queries;
 
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a cancelled query is given to stop its workers.
-const CANCEL_GRACE: Duration = Duration::from_secs(2);
 
 /// How a statement ended.
 pub(crate) enum Outcome {
@@ -81,80 +77,56 @@ impl Sink {
     }
 }
 
-/// Runs one statement.
-///
-/// The query is pumped on the threads of the queries; this function waits on another, where it hears Ctrl-C.
+/// Runs one statement. It computes on other threads; here is waited, so that Ctrl-C is always heard.
 pub(crate) async fn run(queries: &Queries, request: QueryRequest, sink: &mut Sink, mut line: ProgressLine) -> Outcome {
-    let handle = queries.start(request);
-    let (progress, canceller) = (handle.progress(), handle.canceller());
-    let (sender, mut parts) = mpsc::channel(1);
-    let mut pump = queries.spawn(pump(handle, sender));
+    let mut handle = queries.start(request);
     let shown = tokio::select! {
         biased;
         _ = tokio::signal::ctrl_c() => Err(Outcome::Interrupted),
-        shown = show(&mut parts, &progress, sink, &mut line) => shown,
+        shown = show(&mut handle, sink, &mut line) => shown,
     };
     line.finish();
     if let Err(outcome) = shown {
-        canceller.cancel();
-        drop(parts);
-        wait_a_little_for(&mut pump).await;
+        handle.cancel();
         return outcome;
     }
-    let stats = match pump.await {
-        Ok(Ok(stats)) => stats,
-        Ok(Err(error)) => return Outcome::Failed(error),
-        Err(error) => return Outcome::Failed(Error::internal(format!("the query stopped: {error}"))),
-    };
     if sink.has_columns
         && let Err(outcome) = write(sink, &line, |encoder, out| encoder.end(out))
     {
         return outcome;
     }
-    Outcome::Done(Box::new(stats))
+    Outcome::Done(Box::new(handle.stats()))
 }
 
-/// What the query gives, in this order.
-enum Part {
-    Schema(SchemaRef),
-    Batch(RecordBatch),
-}
-
-async fn pump(mut handle: QueryHandle, parts: mpsc::Sender<Part>) -> Result<QueryStats, Error> {
-    let mut stream = handle.results().await?;
-    let mut wanted = parts.send(Part::Schema(stream.schema())).await.is_ok();
-    while wanted && let Some(batch) = stream.next().await {
-        wanted = parts.send(Part::Batch(batch?)).await.is_ok();
+/// Writes rows as they come, and what is going on meanwhile.
+async fn show(handle: &mut QueryHandle, sink: &mut Sink, line: &mut ProgressLine) -> Result<(), Outcome> {
+    let progress = handle.progress();
+    let mut rows = watched(handle.results(), &progress, line).await.map_err(Outcome::Failed)?;
+    sink.has_columns = !rows.schema().fields().is_empty();
+    if sink.has_columns {
+        write(sink, line, |encoder, out| encoder.begin(&rows.schema(), out))?;
     }
-    Ok(handle.stats())
+    while let Some(batch) = watched(rows.next(), &progress, line).await {
+        let batch = batch.map_err(Outcome::Failed)?;
+        if sink.has_columns {
+            write(sink, line, |encoder, out| encoder.batch(&batch, out))?;
+        }
+    }
+    Ok(())
 }
 
-/// Writes what comes, until nothing more comes: the query has then ended, one way or the other.
-async fn show(
-    parts: &mut mpsc::Receiver<Part>,
+/// Redraws the line while something is waited for.
+async fn watched<T>(
+    awaited: impl Future<Output = T>,
     progress: &watch::Receiver<QueryProgress>,
-    sink: &mut Sink,
     line: &mut ProgressLine,
-) -> Result<(), Outcome> {
-    let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
+) -> T {
+    let mut awaited = pin!(awaited);
     loop {
-        let part = tokio::select! {
-            part = parts.recv() => part,
-            _ = tick.tick() => {
-                line.update(&progress.borrow());
-                continue;
-            }
-        };
-        match part {
-            None => return Ok(()),
-            Some(Part::Schema(schema)) => {
-                sink.has_columns = !schema.fields().is_empty();
-                if sink.has_columns {
-                    write(sink, line, |encoder, out| encoder.begin(&schema, out))?;
-                }
-            }
-            Some(Part::Batch(_)) if !sink.has_columns => {}
-            Some(Part::Batch(batch)) => write(sink, line, |encoder, out| encoder.batch(&batch, out))?,
+        tokio::select! {
+            biased;
+            done = &mut awaited => return done,
+            () = tokio::time::sleep(PROGRESS_INTERVAL) => line.update(&progress.borrow()),
         }
     }
 }
@@ -169,15 +141,6 @@ fn write(
         ErrorKind::BrokenPipe => Outcome::OutputClosed,
         _ => Outcome::OutputFailed(error),
     })
-}
-
-/// The cancelled query tells its workers; a second Ctrl-C does not wait for that.
-async fn wait_a_little_for<T>(pump: &mut AbortOnDropHandle<T>) {
-    tokio::select! {
-        _ = pump => {}
-        () = tokio::time::sleep(CANCEL_GRACE) => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
 }
 
 /// A line on standard error. If nobody can hear it, there is nobody to tell.

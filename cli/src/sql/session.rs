@@ -19,16 +19,15 @@ impl Session {
     }
 
     pub(crate) fn request(&self, sql: &str) -> QueryRequest {
-        QueryRequest { sql: sql.to_owned(), database: self.database.clone(), settings: self.settings.clone() }
+        QueryRequest { database: self.database.clone(), settings: self.settings.clone(), ..QueryRequest::new(sql) }
     }
 
-    /// Changes a setting, after trying it on a query without tables: a wrong one is refused here and not by every query
-    /// after it.
-    pub(crate) async fn set(&mut self, name: &str, value: &str, queries: &Queries) -> Result<(), Error> {
+    /// Changes a setting; a wrong one is refused here and not by every query after it.
+    pub(crate) fn set(&mut self, name: &str, value: &str, queries: &Queries) -> Result<(), Error> {
         let mut changed = self.clone();
         changed.unset(name);
         changed.settings.push((name.to_owned(), value.to_owned()));
-        queries.start(changed.request("SELECT 1")).results().await?;
+        queries.check_settings(&changed.request(""))?;
         *self = changed;
         Ok(())
     }
@@ -38,9 +37,9 @@ impl Session {
     }
 
     /// Carries out `SET` and `RESET`, which are between the user and this session; None for any other statement.
-    pub(crate) async fn change(&mut self, sql: &str, queries: &Queries) -> Option<Result<(), Error>> {
+    pub(crate) fn change(&mut self, sql: &str, queries: &Queries) -> Option<Result<(), Error>> {
         match parse_one(sql) {
-            Ok(Statement::Set { name, value }) => Some(self.set(&name, &value, queries).await),
+            Ok(Statement::Set { name, value }) => Some(self.set(&name, &value, queries)),
             Ok(Statement::Reset { name }) => {
                 self.unset(&name);
                 Some(Ok(()))
@@ -70,7 +69,7 @@ mod tests {
     use std::sync::Arc;
 
     use arachne_catalog::MemoryCatalog;
-    use arachne_engine::query::{EngineSettings, PriceBook, QueryService, QueryServiceParts};
+    use arachne_engine::query::{Coordination, EngineSettings, PriceBook, QueryService, QueryServiceParts};
     use arachne_engine::storage::{ObjectStores, StorageSettings};
 
     use super::*;
@@ -84,21 +83,21 @@ mod tests {
         for sql in
             ["SET arachne.max_workers = 4", "SET arachne.exchange = 's3://b/it''s/'", "SET arachne.max_workers = 5"]
         {
-            session.change(sql, &queries).await.unwrap().unwrap();
+            session.change(sql, &queries).unwrap().unwrap();
         }
         let expected = [("arachne.exchange", "s3://b/it's/"), ("arachne.max_workers", "5")];
         assert_eq!(session.settings, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        session.change("RESET arachne.exchange", &queries).await.unwrap().unwrap();
+        session.change("RESET arachne.exchange", &queries).unwrap().unwrap();
         assert_eq!(session.settings.len(), 1);
-        assert!(session.change("SELECT 'set x = 1'", &queries).await.is_none());
+        assert!(session.change("SELECT 'set x = 1'", &queries).is_none());
     }
 
     #[tokio::test]
     async fn a_wrong_setting_is_refused_and_not_kept() {
         let queries = queries();
         let mut session = Session::new("default");
-        assert!(session.change("SET arachne.colour = 'red'", &queries).await.unwrap().is_err());
-        assert!(session.change("SET datafusion.no.such = 1", &queries).await.unwrap().is_err());
+        assert!(session.change("SET arachne.colour = 'red'", &queries).unwrap().is_err());
+        assert!(session.change("SET datafusion.no.such = 1", &queries).unwrap().is_err());
         assert!(session.settings.is_empty());
     }
 
@@ -110,6 +109,7 @@ mod tests {
             settings: EngineSettings::default(),
             prices: PriceBook::built_in().unwrap(),
             clock: arachne_server::wiring::now,
+            coordination: Coordination::default(),
         };
         Queries::of(QueryService::try_new(parts).unwrap())
     }

@@ -23,13 +23,13 @@ pub(crate) struct SessionParts {
 }
 
 /// The configuration of a session: the lake's defaults, then the `datafusion.*` options that the user has set.
-pub(crate) fn config(database: &str, options: Vec<(String, String)>) -> Result<SessionConfig> {
+pub(crate) fn config(database: &str, options: &[(String, String)]) -> Result<SessionConfig> {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, database)
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(true);
     lake_defaults(config.options_mut());
-    for (name, value) in &options {
+    for (name, value) in options {
         config.options_mut().set(name, value)?;
     }
     Ok(config)
@@ -61,6 +61,10 @@ fn finish(builder: SessionStateBuilder, parts: &SessionParts) -> SessionState {
 /// Where DataFusion's defaults are made for local disks.
 fn lake_defaults(options: &mut ConfigOptions) {
     options.sql_parser.collect_spans = true;
+    // As in Trino, in both directions.
+    options.sql_parser.default_null_ordering = "nulls_last".to_owned();
+    // `0.1` is a decimal, as in Trino.
+    options.sql_parser.parse_float_as_decimal = true;
     // Each range of a file is a request, and re-reads a footer.
     options.optimizer.repartition_file_min_size = 8 * 1024 * 1024;
     // A shuffle through S3 costs far more than sending a build side of this size to every task.

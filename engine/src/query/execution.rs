@@ -1,57 +1,163 @@
-//! The walk of one statement: parse, plan, run where it was placed, settle the bill.
+//! The walk of one statement: parse, wait for a place, plan, run where it was placed, settle the bill.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use arachne_catalog::history::QueryRecord;
+use futures::{StreamExt, stream};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
 
+use super::admission::Pass;
+use super::estimate::estimate;
 use super::explain::explain;
 use super::folders::Folders;
 use super::handle::{QueryHandle, Rows};
+use super::journal::Journal;
 use super::launch::launch;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, LedgerParts};
+use super::living::Live;
+use super::memory::QueryMemory;
 use super::planning::plan;
-use super::progress::QueryProgress;
+use super::pump::{Outlet, pump};
 use super::request::{QueryId, QueryRequest};
-use super::session::QuerySession;
+use super::session::{QuerySession, SessionSettings};
 use super::shared::{QueryContext, Shared};
-use super::stats::QueryStats;
 use crate::error::{Error, ErrorCode, Result};
 use crate::sql::ddl::DdlContext;
 use crate::sql::{self, Statement};
 
-/// Runs a statement on the current runtime; returns at once.
-pub(super) fn start(shared: Arc<Shared>, id: QueryId, request: QueryRequest) -> QueryHandle {
-    let (progress, watched) = watch::channel(QueryProgress::default());
-    let stats = Arc::new(Mutex::new(QueryStats::default()));
-    let cancel = CancellationToken::new();
-    let ledger = Arc::new(Ledger::new(id.clone(), shared.prices.clone(), progress, Arc::clone(&stats)));
-    let query = QueryContext { shared, request: Arc::new(request), ledger, cancel: cancel.clone() };
-    let started = tokio::spawn(async move {
-        let rows = tokio::select! {
-            rows = run(&query) => rows,
-            () = query.cancel.cancelled() => Err(cancelled()),
-            never = query.ledger.keep_refreshing() => match never {},
-        };
-        match rows {
-            Ok(rows) => Ok(watched_rows(query, rows)),
-            Err(error) => {
-                query.ledger.ended(Err(&error));
-                Err(error)
-            }
-        }
-    });
-    QueryHandle::new(id, watched, stats, cancel, started)
+/// How often progress is brought up to date, and limits are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Batches that wait for whoever reads them.
+const BATCHES_AHEAD: usize = 1;
+
+/// A statement that has come in: parsed, with a place in the queue, and not begun.
+pub(super) struct Prepared {
+    pub(super) query: QueryContext,
+    statement: Result<Statement>,
+    pass: Option<Pass>,
 }
 
-async fn run(query: &QueryContext) -> Result<Rows> {
-    match sql::parse_one(&query.request.sql)? {
+/// Parses a statement and takes a place in the queue.
+///
+/// # Errors
+/// `Throttled` when the queue is full. What is wrong with the statement comes later, as the end of its query.
+pub(super) fn prepare(
+    shared: &Arc<Shared>,
+    id: QueryId,
+    request: QueryRequest,
+    result: Option<String>,
+) -> Result<Prepared> {
+    let statement = sql::parse_one(&request.sql);
+    let pass = match &statement {
+        Ok(Statement::Query(_) | Statement::Explain(_)) => Some(shared.gate.arrive(&request.user)?),
+        // Statements of the catalog are over at once.
+        Ok(_) | Err(_) => None,
+    };
+    let settings = SessionSettings::of(&shared.settings, &request);
+    let (statement, settings) = match settings {
+        Ok(settings) => (statement, settings),
+        Err(error) => (statement.and(Err(error)), SessionSettings::unchanged(&shared.settings)),
+    };
+    let limits = settings.engine.limits.clone();
+    let memory = QueryMemory::new(Arc::clone(&shared.memory), shared.settings.memory_bytes, limits.memory_per_query);
+    let record = QueryRecord {
+        id: id.0.clone(),
+        token: request.token.clone(),
+        owner: shared.owner.clone(),
+        user: request.user.clone(),
+        database: request.database.clone(),
+        sql: request.sql.clone(),
+        submitted: (shared.clock)(),
+        result,
+        ..QueryRecord::default()
+    };
+    let ledger = Ledger::new(LedgerParts { id, prices: shared.prices.clone(), limits, memory });
+    let query = QueryContext {
+        shared: Arc::clone(shared),
+        request: Arc::new(request),
+        settings: Arc::new(settings),
+        cancel: ledger.cancel.clone(),
+        ledger: Arc::new(ledger),
+        journal: Arc::new(Journal::new(Arc::clone(&shared.history), shared.clock, record)),
+    };
+    Ok(Prepared { query, statement, pass })
+}
+
+/// The handle of a query that there was no place for.
+pub(super) fn refused(shared: &Shared, id: QueryId, error: Error) -> QueryHandle {
+    let memory = QueryMemory::new(Arc::clone(&shared.memory), shared.settings.memory_bytes, None);
+    let limits = shared.settings.limits.clone();
+    QueryHandle::refused(Ledger::new(LedgerParts { id, prices: shared.prices.clone(), limits, memory }), error)
+}
+
+impl Prepared {
+    /// Runs it for whoever holds the handle; returns at once.
+    pub(super) fn stream(self) -> QueryHandle {
+        let (schema, columns) = oneshot::channel();
+        let (batches, rows) = mpsc::channel(BATCHES_AHEAD);
+        let ledger = Arc::clone(&self.query.ledger);
+        self.run(Outlet::Stream { schema, batches });
+        QueryHandle::new(ledger, columns, rows)
+    }
+
+    /// Runs it to a result that can be read later; returns at once.
+    pub(super) fn store(self, url: String) {
+        let store = self.query.shared.results.clone();
+        self.run(Outlet::Store { store, url });
+    }
+
+    fn run(self, outlet: Outlet) {
+        let Self { query, statement, pass } = self;
+        let shared = Arc::clone(&query.shared);
+        let live = Live { ledger: Arc::clone(&query.ledger), journal: Arc::clone(&query.journal) };
+        shared.living.insert(query.ledger.id().clone(), live);
+        let threads = shared.threads.clone().unwrap_or_else(Handle::current);
+        let pump = AbortOnDropHandle::new(threads.spawn(pump(query.clone(), statement, pass, outlet)));
+        shared.background.spawn(look_after(query, pump));
+    }
+}
+
+/// Watches over a query until its end, and writes that down. Runs beside the doors, so that it hears of cancellation and sees to
+/// limits even while all threads of the queries are busy.
+async fn look_after(query: QueryContext, pump: AbortOnDropHandle<()>) {
+    let QueryContext { shared, ledger, journal, .. } = &query;
+    let mut progress = ledger.watch();
+    loop {
+        let ended = tokio::select! {
+            biased;
+            ended = progress.wait_for(|progress| progress.state.has_ended()) => ended.is_ok(),
+            () = ledger.cancel.cancelled() => {
+                ledger.ended(Err(&cancelled()));
+                continue;
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => false,
+        };
+        if ended {
+            break;
+        }
+        ledger.look_after();
+        journal.reached(ledger.progress().state).await;
+    }
+    // A query that was stopped lets go of what it holds as soon as it can; its record does not wait for that.
+    drop(pump);
+    let state = ledger.progress().state;
+    journal.close(state, ledger.reason().as_ref(), &ledger.stats()).await;
+    shared.living.remove(ledger.id());
+}
+
+pub(super) async fn run(query: &QueryContext, statement: Statement) -> Result<Rows> {
+    match statement {
         Statement::Query(statement) => {
             let session = QuerySession::try_new(query)?;
             let placed = plan(query, &session, statement).await?;
+            let estimate = estimate(&placed, &session.settings, &query.shared.prices);
+            session.settings.limits.check_estimate(estimate.cost.total())?;
             query.ledger.planned(&placed.reason);
-            launch(query, &session, placed)
+            launch(query, &session, placed).await
         }
         Statement::Explain(statement) => explain(query, &QuerySession::try_new(query)?, statement).await,
         other => catalog_statement(query, &other).await,
@@ -70,48 +176,6 @@ async fn catalog_statement(query: &QueryContext, statement: &Statement) -> Resul
     Ok(Rows { schema, batches: stream::iter(batches.into_iter().map(Ok)).boxed() })
 }
 
-/// Ties rows to the query's life: counted, cancelled, and settled at their end.
-fn watched_rows(query: QueryContext, rows: Rows) -> Rows {
-    let Rows { schema, batches } = rows;
-    let QueryContext { ledger, cancel, .. } = query;
-    let batches = stream::try_unfold((batches, EndOnDrop(ledger)), move |(mut batches, end)| {
-        let cancel = cancel.clone();
-        async move {
-            let next = tokio::select! {
-                biased;
-                () = cancel.cancelled() => Err(cancelled()),
-                next = batches.try_next() => next,
-                never = end.0.keep_refreshing() => match never {},
-            };
-            match next {
-                Ok(Some(batch)) => {
-                    end.0.add_rows(batch.num_rows());
-                    Ok(Some((batch, (batches, end))))
-                }
-                Ok(None) => {
-                    end.0.ended(Ok(()));
-                    Ok(None)
-                }
-                Err(error) => {
-                    drop(batches);
-                    end.0.ended(Err(&error));
-                    Err(error)
-                }
-            }
-        }
-    });
-    Rows { schema, batches: batches.boxed() }
-}
-
-/// A result that nobody reads to its end counts as cancelled.
-struct EndOnDrop(Arc<Ledger>);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.ended(Err(&cancelled()));
-    }
-}
-
-fn cancelled() -> Error {
+pub(super) fn cancelled() -> Error {
     Error::new(ErrorCode::Cancelled, "the query was cancelled")
 }

@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::Stream;
-use futures::stream::BoxStream;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::execution::cancelled;
+use super::ledger::Ledger;
 use super::progress::QueryProgress;
 use super::request::QueryId;
 use super::stats::QueryStats;
@@ -20,12 +21,15 @@ use crate::error::{Error, Result};
 
 /// Dropping the handle, and the stream taken from it, cancels the query.
 pub struct QueryHandle {
-    id: QueryId,
-    progress: watch::Receiver<QueryProgress>,
-    stats: Arc<Mutex<QueryStats>>,
-    cancel: CancellationToken,
+    ledger: Arc<Ledger>,
     guard: Option<DropGuard>,
-    started: Option<JoinHandle<Result<Rows>>>,
+    coming: Option<Coming>,
+}
+
+/// What the query will give.
+struct Coming {
+    schema: oneshot::Receiver<SchemaRef>,
+    batches: mpsc::Receiver<RecordBatch>,
 }
 
 /// The rows of a query, before they are tied to its life.
@@ -36,55 +40,94 @@ pub(super) struct Rows {
 
 impl QueryHandle {
     pub(super) fn new(
-        id: QueryId,
-        progress: watch::Receiver<QueryProgress>,
-        stats: Arc<Mutex<QueryStats>>,
-        cancel: CancellationToken,
-        started: JoinHandle<Result<Rows>>,
+        ledger: Arc<Ledger>,
+        schema: oneshot::Receiver<SchemaRef>,
+        batches: mpsc::Receiver<RecordBatch>,
     ) -> Self {
-        let guard = Some(cancel.clone().drop_guard());
-        Self { id, progress, stats, cancel, guard, started: Some(started) }
+        let guard = Some(ledger.cancel.clone().drop_guard());
+        Self { ledger, guard, coming: Some(Coming { schema, batches }) }
+    }
+
+    /// Of a query that was never begun.
+    pub(super) fn refused(ledger: Ledger, error: Error) -> Self {
+        ledger.stop(error);
+        Self { ledger: Arc::new(ledger), guard: None, coming: None }
     }
 
     pub fn id(&self) -> &QueryId {
-        &self.id
+        self.ledger.id()
     }
 
     pub fn progress(&self) -> watch::Receiver<QueryProgress> {
-        self.progress.clone()
+        self.ledger.watch()
     }
 
     /// Stops the query here and on the workers: what has not started never starts. Its stream ends with a `Cancelled` error.
     pub fn cancel(&self) {
-        self.cancel.cancel();
+        self.ledger.stop(cancelled());
     }
 
     /// A switch that cancels the query from elsewhere, such as a signal handler.
     pub fn canceller(&self) -> CancellationToken {
-        self.cancel.clone()
+        self.ledger.cancel.clone()
     }
 
-    /// Waits until rows can flow.
+    /// Waits until rows can flow. Comes back at once when the query is stopped, whatever its threads are busy with.
     ///
     /// # Errors
-    /// What is wrong with the statement or its tables, with the place in the SQL where known; `Internal` on a second call.
+    /// What is wrong with the statement or its tables, with the place in the SQL where known; `Throttled` when too many queries
+    /// wait already; `Internal` on a second call.
     pub async fn results(&mut self) -> Result<ResultStream> {
-        let Some(started) = self.started.take() else {
+        let Some(Coming { schema, batches }) = self.coming.take() else {
+            if let Some(error) = self.ledger.reason() {
+                return Err(error);
+            }
             return Err(Error::internal("the results of a query are taken once"));
         };
-        let rows = started.await.map_err(|error| Error::internal(format!("the query panicked: {error}")))??;
-        Ok(ResultStream { schema: rows.schema, batches: rows.batches, _guard: self.guard.take() })
+        let ledger = &self.ledger;
+        let schema = tokio::select! {
+            biased;
+            () = ledger.cancel.cancelled() => return Err(why(ledger)),
+            schema = schema => schema.map_err(|_| why(ledger))?,
+        };
+        let rows = Receiving { batches, ledger: Arc::clone(ledger), _guard: self.guard.take() };
+        Ok(ResultStream::new(schema, stream::unfold(Some(rows), next).boxed()))
     }
 
     /// What is known so far; final once the stream has ended.
     pub fn stats(&self) -> QueryStats {
-        self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.ledger.stats()
     }
+}
+
+struct Receiving {
+    batches: mpsc::Receiver<RecordBatch>,
+    ledger: Arc<Ledger>,
+    _guard: Option<DropGuard>,
+}
+
+async fn next(rows: Option<Receiving>) -> Option<(Result<RecordBatch>, Option<Receiving>)> {
+    let mut rows = rows?;
+    let batch = tokio::select! {
+        biased;
+        () = rows.ledger.cancel.cancelled() => None,
+        batch = rows.batches.recv() => batch,
+    };
+    match batch {
+        Some(batch) => Some((Ok(batch), Some(rows))),
+        // Rows that end are whole only if the query says so.
+        None if rows.ledger.has_finished() => None,
+        None => Some((Err(why(&rows.ledger)), None)),
+    }
+}
+
+fn why(ledger: &Ledger) -> Error {
+    ledger.reason().unwrap_or_else(cancelled)
 }
 
 impl fmt::Debug for QueryHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueryHandle").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("QueryHandle").field("id", self.id()).finish_non_exhaustive()
     }
 }
 
@@ -92,10 +135,13 @@ impl fmt::Debug for QueryHandle {
 pub struct ResultStream {
     schema: SchemaRef,
     batches: BoxStream<'static, Result<RecordBatch>>,
-    _guard: Option<DropGuard>,
 }
 
 impl ResultStream {
+    pub(super) fn new(schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Self {
+        Self { schema, batches }
+    }
+
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

@@ -10,24 +10,43 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryFutureExt, TryStreamExt};
 
+#[cfg(feature = "cluster")]
+use super::cluster::rows_of_cluster;
 use super::handle::Rows;
 use super::placement::{Place, Placed};
 use super::remote::{RemoteRun, remove_exchange};
 use super::session::QuerySession;
+use super::settings::Compute;
 use super::shared::QueryContext;
 use crate::error::{Error, Result};
 use crate::exchange::Source;
+#[cfg(feature = "cluster")]
+use crate::planner::distributed::DistributedPlan;
 use crate::planner::distributed::open_output;
-use crate::storage::prepare_scans;
 
-/// Starts a plan; nothing has been read when this returns.
-pub(super) fn launch(query: &QueryContext, session: &QuerySession, placed: Placed) -> Result<Rows> {
+/// Starts a plan; nothing has been read when this returns. A run that may leave objects in the exchange is noted in the history
+/// before.
+pub(super) async fn launch(query: &QueryContext, session: &QuerySession, placed: Placed) -> Result<Rows> {
+    let on_lambda = session.settings.compute == Compute::Lambda && !matches!(placed.place, Place::Here(_));
+    if let Some(exchange) = session.settings.exchange.as_deref().filter(|_| on_lambda) {
+        query.ledger.announced(query.journal.announce_run(exchange).await?);
+    }
+    start(query, session, placed)
+}
+
+fn start(query: &QueryContext, session: &QuerySession, placed: Placed) -> Result<Rows> {
     let Placed { state, place, .. } = placed;
     match place {
         Place::Here(plan) => {
-            let plan = prepare_scans(plan, &session.settings.read_ahead)?;
+            query.ledger.add_plan(Arc::clone(&plan));
             let context = Arc::new(TaskContext::from(&state));
             Ok(rows(execute_stream(plan, context)?))
+        }
+        #[cfg(feature = "cluster")]
+        Place::Stages(plan) if session.settings.compute == Compute::Cluster => Ok(rows_of_cluster(query, state, plan)),
+        #[cfg(feature = "cluster")]
+        Place::OneWorker { plan, .. } if session.settings.compute == Compute::Cluster => {
+            Ok(rows_of_cluster(query, state, DistributedPlan::on_one_worker(plan)?))
         }
         Place::Stages(plan) => {
             let RemoteRun { run, source } = RemoteRun::start(

@@ -1,13 +1,18 @@
 //! What is known of a query while it runs, and its bill when it has ended.
 
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use super::cost::Cost;
+use super::limits::{QueryLimits, Spent};
+use super::memory::QueryMemory;
 use super::prices::PriceBook;
 use super::progress::{QueryProgress, QueryState};
 use super::request::QueryId;
@@ -15,71 +20,179 @@ use super::stats::QueryStats;
 use crate::coordinator::{RunObserver, RunProgress, StageStats};
 use crate::error::{Error, ErrorCode};
 use crate::lake::ScanReport;
-use crate::storage::StoreMeter;
-
-/// How often progress is brought up to date with the workers.
-const REFRESH: Duration = Duration::from_millis(100);
+use crate::protocol::RunId;
+use crate::storage::{RequestCounts, StoreMeter};
+use crate::worker::FragmentStats;
 
 /// Shared by everything that works on one query.
 pub(super) struct Ledger {
     id: QueryId,
     prices: PriceBook,
-    started: Instant,
+    limits: QueryLimits,
+    submitted: Instant,
+    /// When it left the queue.
+    started: OnceLock<Instant>,
     progress: watch::Sender<QueryProgress>,
     stats: Arc<Mutex<QueryStats>>,
+    /// Stops everything that works on the query.
+    pub(super) cancel: CancellationToken,
+    /// Why it was stopped, or how it failed.
+    reason: OnceLock<Error>,
     /// Requests of this process.
     pub(super) meter: Arc<StoreMeter>,
     /// Sizes of the tables that were scanned.
     pub(super) scans: Arc<ScanReport>,
+    /// What its operators hold in this process.
+    pub(super) memory: Arc<QueryMemory>,
     runs: Mutex<Vec<RunObserver>>,
+    /// Runs that have been announced and not begun.
+    announced: Mutex<Vec<RunId>>,
+    /// Plans that ran in this process.
+    plans: Mutex<Vec<Arc<dyn ExecutionPlan>>>,
+}
+
+/// What a ledger is opened with.
+pub(super) struct LedgerParts {
+    pub(super) id: QueryId,
+    pub(super) prices: PriceBook,
+    pub(super) limits: QueryLimits,
+    pub(super) memory: QueryMemory,
 }
 
 impl Ledger {
-    pub(super) fn new(
-        id: QueryId,
-        prices: PriceBook,
-        progress: watch::Sender<QueryProgress>,
-        stats: Arc<Mutex<QueryStats>>,
-    ) -> Self {
+    pub(super) fn new(parts: LedgerParts) -> Self {
+        let LedgerParts { id, prices, limits, memory } = parts;
         Self {
             id,
             prices,
-            started: Instant::now(),
-            progress,
-            stats,
+            limits,
+            submitted: Instant::now(),
+            started: OnceLock::new(),
+            progress: watch::Sender::default(),
+            stats: Arc::default(),
+            cancel: CancellationToken::new(),
+            reason: OnceLock::new(),
             meter: Arc::default(),
             scans: Arc::default(),
+            memory: Arc::new(memory),
             runs: Mutex::default(),
+            announced: Mutex::default(),
+            plans: Mutex::default(),
         }
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<QueryProgress> {
+        self.progress.subscribe()
+    }
+
+    pub(super) fn progress(&self) -> QueryProgress {
+        *self.progress.borrow()
+    }
+
+    pub(super) fn stats(&self) -> QueryStats {
+        locked(&self.stats).clone()
     }
 
     pub(super) fn id(&self) -> &QueryId {
         &self.id
     }
 
+    /// The query has left the queue; its time begins.
+    pub(super) fn admitted(&self) {
+        self.started.get_or_init(Instant::now);
+        locked(&self.stats).queued = self.submitted.elapsed();
+        self.reached(QueryState::Queued, QueryState::Planning);
+    }
+
     /// The plan is there; `placement` says where it runs and why.
     pub(super) fn planned(&self, placement: &str) {
         let mut stats = locked(&self.stats);
-        stats.planning = self.started.elapsed();
+        stats.planning = self.elapsed();
         placement.clone_into(&mut stats.placement);
         drop(stats);
-        self.progress.send_modify(|progress| progress.state = QueryState::Running);
+        self.reached(QueryState::Planning, QueryState::Running);
+    }
+
+    fn reached(&self, from: QueryState, to: QueryState) {
+        self.progress.send_if_modified(|progress| {
+            let moves = progress.state == from;
+            if moves {
+                progress.state = to;
+            }
+            moves
+        });
+    }
+
+    /// Time since it left the queue.
+    fn elapsed(&self) -> Duration {
+        self.started.get().map(Instant::elapsed).unwrap_or_default()
+    }
+
+    /// Notes a plan that runs here, whose operators may spill.
+    pub(super) fn add_plan(&self, plan: Arc<dyn ExecutionPlan>) {
+        locked(&self.plans).push(plan);
+    }
+
+    /// The history knows of this run; it may begin.
+    pub(super) fn announced(&self, run: RunId) {
+        locked(&self.announced).push(run);
+    }
+
+    /// The id of the run that begins.
+    pub(super) fn next_run(&self) -> RunId {
+        locked(&self.announced).pop().unwrap_or_else(|| RunId(Uuid::new_v4()))
     }
 
     pub(super) fn add_run(&self, run: RunObserver) {
         locked(&self.runs).push(run);
     }
 
-    pub(super) fn add_rows(&self, rows: usize) {
+    /// Counts rows that go out.
+    ///
+    /// # Errors
+    /// When they are more than the query may have, or when it has already read too much.
+    pub(super) fn add_rows(&self, rows: usize) -> Result<(), Error> {
         self.progress.send_modify(|progress| progress.rows += rows as u64);
+        self.within_limits()
     }
 
-    /// Keeps progress up to date for as long as it is polled.
-    pub(super) async fn keep_refreshing(&self) -> Infallible {
-        loop {
-            tokio::time::sleep(REFRESH).await;
-            self.refresh();
+    /// Brings progress up to date with the workers and stops a query that has taken more than it may.
+    pub(super) fn look_after(&self) {
+        self.refresh();
+        if let Err(error) = self.within_limits() {
+            self.stop(error);
         }
+    }
+
+    /// # Errors
+    /// The limit that has been passed, with what was reached.
+    pub(super) fn within_limits(&self) -> Result<(), Error> {
+        if self.limits == QueryLimits::default() {
+            return Ok(());
+        }
+        let (cost, requests) = self.bill();
+        let spent = Spent {
+            bytes_scanned: requests.bytes_scanned,
+            time: self.elapsed(),
+            rows: self.progress.borrow().rows,
+            dollars: cost.total(),
+        };
+        self.limits.check(&spent)
+    }
+
+    /// Ends the query before its time, wherever it is.
+    pub(super) fn stop(&self, reason: Error) {
+        self.ended(Err(&reason));
+        self.cancel.cancel();
+    }
+
+    pub(super) fn has_finished(&self) -> bool {
+        self.progress.borrow().state == QueryState::Finished
+    }
+
+    /// Why the query did not finish.
+    pub(super) fn reason(&self) -> Option<Error> {
+        self.reason.get().cloned()
     }
 
     fn refresh(&self) {
@@ -103,9 +216,7 @@ impl Ledger {
 
     /// Whether any task wrote to the exchange.
     pub(super) fn wrote_exchange(&self) -> bool {
-        locked(&self.runs)
-            .iter()
-            .any(|run| run.stages().iter().any(|stage| stage.requests.put > 0 || stage.retried > 0))
+        locked(&self.runs).iter().any(RunObserver::wrote_exchange)
     }
 
     /// Closes the books. Only the first end counts.
@@ -117,8 +228,12 @@ impl Ledger {
             Err(_) => QueryState::Failed,
         };
         let first = self.progress.send_if_modified(|progress| {
-            let first = matches!(progress.state, QueryState::Planning | QueryState::Running);
+            let first = !progress.state.has_ended();
             if first {
+                // Before the state is seen.
+                if let Err(error) = outcome {
+                    self.reason.get_or_init(|| error.clone());
+                }
                 progress.state = state;
             }
             first
@@ -136,26 +251,44 @@ impl Ledger {
 
     fn settle(&self) -> QueryStats {
         let stages = self.stages();
+        let (cost, requests) = self.bill();
         let mut stats = locked(&self.stats);
         stats.rows = self.progress.borrow().rows;
-        stats.total = self.started.elapsed();
+        stats.total = self.elapsed();
         stats.execution = stats.total.saturating_sub(stats.planning);
-        stats.requests = self.meter.snapshot();
+        stats.requests = requests;
+        stats.cost = cost;
         stats.bytes_total = self.scans.bytes_total();
-        for stage in &stages {
-            stats.requests += stage.requests;
-        }
+        stats.peak_memory = self.memory.peak();
+        stats.spilled_bytes = locked(&self.plans).iter().map(|plan| FragmentStats::of(plan).spilled_bytes).sum();
         stats.distributed = !stages.is_empty();
         stats.tasks = stages.iter().map(|stage| stage.tasks).sum();
         stats.attempts = stages.iter().map(|stage| stage.attempts).sum();
         stats.retried = stages.iter().map(|stage| stage.retried).sum();
         stats.cold_starts = stages.iter().map(|stage| stage.cold_starts).sum();
         stats.gb_seconds = stages.iter().map(|stage| stage.gb_seconds).sum();
-        // Workers in this process are not billed.
-        let invocations = if stats.gb_seconds > 0.0 { u64::from(stats.attempts) } else { 0 };
-        stats.cost = Cost::of(&self.prices, stats.gb_seconds, invocations, &stats.requests);
         stats.stages = stages;
         stats.clone()
+    }
+
+    /// What the query has cost so far, and its requests, here and on workers that have answered.
+    fn bill(&self) -> (Cost, RequestCounts) {
+        let mut requests = self.meter.snapshot();
+        let (mut gb_seconds, mut attempts) = (0.0, 0);
+        for stage in self.stages() {
+            requests += stage.requests;
+            gb_seconds += stage.gb_seconds;
+            attempts += u64::from(stage.attempts);
+        }
+        // Workers in this process are not billed.
+        let invocations = if gb_seconds > 0.0 { attempts } else { 0 };
+        (Cost::of(&self.prices, gb_seconds, invocations, &requests), requests)
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

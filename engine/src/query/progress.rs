@@ -5,12 +5,23 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryState {
+    /// It waits until others have ended.
     #[default]
+    Queued,
     Planning,
     Running,
     Finished,
     Failed,
     Cancelled,
+}
+
+impl QueryState {
+    pub fn has_ended(self) -> bool {
+        match self {
+            Self::Queued | Self::Planning | Self::Running => false,
+            Self::Finished | Self::Failed | Self::Cancelled => true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

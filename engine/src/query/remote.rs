@@ -8,17 +8,16 @@ use futures::TryStreamExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use uuid::Uuid;
 
 use super::ledger::Ledger;
 use super::settings::EngineSettings;
 use super::shared::Shared;
-use crate::coordinator::{Run, RunConfig, SchedulerLimits, SpeculationPolicy};
+use crate::coordinator::{COMBINE_ABOVE, Run, RunConfig, SchedulerLimits, SpeculationPolicy};
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Source, layout};
 use crate::planner::session::options_for_workers;
 use crate::protocol::{ExchangeConfig, RunId};
-use crate::storage::exchange_store;
+use crate::storage::{ObjectStores, exchange_store};
 
 /// Answers carry so much of a stage that the coordinator reads: base64 makes a third more of it, and Lambda's limit is 6 MiB.
 const INLINE_LIMIT_HEAD: u64 = 4 * 1024 * 1024;
@@ -48,7 +47,7 @@ impl RemoteRun {
             )
             .with_hint("set compute.lambda.function (ARACHNE_COMPUTE__LAMBDA__FUNCTION), or use compute embedded"));
         };
-        let run = RunId(Uuid::new_v4());
+        let run = ledger.next_run();
         let exchange = settings.exchange.clone().map(|url| ExchangeConfig { url });
         let store = match &exchange {
             Some(config) => Some(exchange_store(&shared.stores, &layout::url(config)?, Arc::clone(&ledger.meter))?),
@@ -71,11 +70,12 @@ impl RemoteRun {
             inline_limit_stage: INLINE_LIMIT_STAGE,
             task_timeout: settings.task_timeout,
             max_bytes_scanned: settings.limits.max_bytes_scanned,
+            combine_above: COMBINE_ABOVE,
             seed: run.0.as_u64_pair().0,
         };
         let run_handle = Run::start(config, cancel);
         ledger.add_run(run_handle.observer());
-        Ok(Self { run: run_handle, source: Source { run, exchange: exchange.zip(store) } })
+        Ok(Self { run: run_handle, source: Source::new(run, exchange.zip(store), &shared.memory) })
     }
 }
 
@@ -85,6 +85,13 @@ pub(super) async fn remove_exchange(source: Source) {
     if let Err(error) = remove_below(exchange, store, source.run).await {
         warn!(run = %source.run, %error, "exchange objects were left behind");
     }
+}
+
+/// Removes what a run of another process, or of an ended query, has left.
+pub(super) async fn remove_run(stores: &ObjectStores, exchange: &str, run: RunId) -> Result<()> {
+    let exchange = ExchangeConfig { url: exchange.to_owned() };
+    let store = exchange_store(stores, &layout::url(&exchange)?, Arc::default())?;
+    remove_below(&exchange, &store, run).await
 }
 
 async fn remove_below(exchange: &ExchangeConfig, store: &Arc<dyn ObjectStore>, run: RunId) -> Result<()> {

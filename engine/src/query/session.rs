@@ -5,13 +5,41 @@ use std::sync::Arc;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
+use super::request::QueryRequest;
 use super::settings::EngineSettings;
 use super::shared::QueryContext;
 use crate::error::Result;
 use crate::lake::{LakeCatalog, LakeContext};
-use crate::planner::distributed::CutSettings;
 use crate::planner::session::{SessionParts, config, distributed, local};
 use crate::storage::{Pins, QueryStores, query_caches};
+
+/// What a session has set, sorted by whom it concerns.
+#[derive(Debug, Clone)]
+pub(super) struct SessionSettings {
+    pub(super) engine: EngineSettings,
+    /// DataFusion's.
+    options: Vec<(String, String)>,
+}
+
+impl SessionSettings {
+    /// Settings that begin with `datafusion.` go to DataFusion, all others are the engine's.
+    pub(super) fn of(base: &EngineSettings, request: &QueryRequest) -> Result<Self> {
+        let mut settings = Self::unchanged(base);
+        for (name, value) in &request.settings {
+            if name.starts_with("datafusion.") {
+                settings.options.push((name.clone(), value.clone()));
+            } else {
+                settings.engine.set(name, value)?;
+            }
+        }
+        config(&request.database, &settings.options)?;
+        Ok(settings)
+    }
+
+    pub(super) fn unchanged(base: &EngineSettings) -> Self {
+        Self { engine: base.clone(), options: Vec::new() }
+    }
+}
 
 pub(super) struct QuerySession {
     pub(super) settings: EngineSettings,
@@ -19,31 +47,21 @@ pub(super) struct QuerySession {
 }
 
 impl QuerySession {
-    /// Settings of the request that begin with `datafusion.` go to DataFusion, all others are the engine's.
     pub(super) fn try_new(query: &QueryContext) -> Result<Self> {
-        let QueryContext { shared, request, ledger, .. } = query;
-        let mut settings = shared.settings.clone();
-        let mut options = Vec::new();
-        for (name, value) in &request.settings {
-            if name.starts_with("datafusion.") {
-                options.push((name.clone(), value.clone()));
-            } else {
-                settings.set(name, value)?;
-            }
-        }
+        let QueryContext { shared, request, ledger, settings, .. } = query;
         let pins = Arc::new(Pins::default());
         let stores = QueryStores::with_pins(Arc::clone(&shared.stores), Arc::clone(&ledger.meter), Arc::clone(&pins));
         let runtime = Arc::new(RuntimeEnv {
-            memory_pool: Arc::clone(&shared.memory),
+            memory_pool: Arc::clone(&ledger.memory) as _,
             disk_manager: Arc::clone(&shared.disk),
             cache_manager: query_caches(&shared.cache, Arc::clone(&pins))?,
             object_store_registry: stores,
         });
-        let config = config(&request.database, options)?;
+        let config = config(&request.database, &settings.options)?;
         let catalog = Arc::clone(&shared.catalog);
         let lake = LakeContext::new(catalog, Arc::clone(&runtime), pins, Arc::clone(&ledger.scans), config.options());
         let parts = SessionParts { runtime, catalog: Arc::new(LakeCatalog::new(Arc::new(lake))), config };
-        Ok(Self { settings, parts })
+        Ok(Self { settings: settings.engine.clone(), parts })
     }
 
     pub(super) fn local_state(&self) -> SessionState {
@@ -52,11 +70,6 @@ impl QuerySession {
     }
 
     pub(super) fn distributed_state(&self) -> Result<SessionState> {
-        let cut = CutSettings {
-            width: self.settings.width(),
-            max_tasks: self.settings.max_workers,
-            merge_groups: self.settings.merge_groups,
-        };
-        distributed(&self.parts, self.settings.partitions_per_task, &cut)
+        distributed(&self.parts, self.settings.partitions_per_task, &self.settings.cut())
     }
 }

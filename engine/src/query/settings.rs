@@ -14,7 +14,8 @@ use self::value::Given;
 use super::limits::QueryLimits;
 use crate::coordinator::RetryPolicy;
 use crate::error::{Error, ErrorCode, Result};
-use crate::planner::sizing::Width;
+use crate::planner::distributed::CutSettings;
+use crate::planner::sizing::{Limits, Width};
 use crate::storage::ReadAhead;
 
 /// What runs the tasks.
@@ -26,6 +27,8 @@ pub enum Compute {
     Embedded,
     /// One AWS Lambda invocation a task.
     Lambda,
+    /// Workers on machines of one's own.
+    Cluster,
 }
 
 impl FromStr for Compute {
@@ -35,8 +38,9 @@ impl FromStr for Compute {
         match text {
             "embedded" => Ok(Self::Embedded),
             "lambda" => Ok(Self::Lambda),
+            "cluster" => Ok(Self::Cluster),
             other => Err(Error::new(ErrorCode::InvalidArgument, format!("unknown compute '{other}'"))
-                .with_hint("use embedded or lambda")),
+                .with_hint("use embedded, lambda or cluster")),
         }
     }
 }
@@ -46,6 +50,8 @@ pub struct EngineSettings {
     pub compute: Compute,
     /// `s3://bucket/prefix/` for rows between stages. Needed by `lambda` for queries of several stages.
     pub exchange: Option<String>,
+    /// `http://host:port` of the workers of compute `cluster`. Only whoever runs the process says so.
+    pub cluster_workers: Vec<String>,
     /// Tasks of one stage at most.
     pub max_workers: usize,
     /// Invocations in flight at most.
@@ -53,9 +59,14 @@ pub struct EngineSettings {
     /// Bytes of table data (on disk, after pruning) that one task is given. Past some 300 MB a Lambda's network drops from
     /// its burst to 75 MB/s.
     pub bytes_per_task: u64,
-    /// Tasks of stages that read tables, whatever the size: one number for all, or `3,7,1` for the scans of a plan in turn.
+    /// Tasks of a stage, whatever the size: one number for all, or `3,7,1` for the stages of a plan in turn (those that read tables
+    /// and those that read others are counted apart).
     /// Empty: by size.
     pub tasks_per_stage: Vec<usize>,
+    /// The build side of a join up to this size is sent whole to every task instead of shuffling both sides; 32 MiB if not set.
+    pub broadcast_bytes: Option<u64>,
+    /// Memory of the worker function: bounds what a task that reads other stages is given, and prices estimates.
+    pub worker_memory: u64,
     /// Threads' worth of work in a task: the vCPUs of the function.
     pub partitions_per_task: usize,
     /// A query that reads no more stays in the coordinator.
@@ -80,10 +91,13 @@ impl Default for EngineSettings {
         Self {
             compute: Compute::Embedded,
             exchange: None,
+            cluster_workers: Vec::new(),
             max_workers: 256,
             max_in_flight: 256,
             bytes_per_task: 128 * MIB,
             tasks_per_stage: Vec::new(),
+            broadcast_bytes: None,
+            worker_memory: 1769 * MIB,
             partitions_per_task: 2,
             local_bytes: 8 * MIB,
             merge_groups: 1_000_000,
@@ -122,10 +136,20 @@ impl EngineSettings {
         set(self, &Given { name, value })
     }
 
-    pub(crate) fn width(&self) -> Width {
-        match &self.tasks_per_stage[..] {
-            [] => Width::BytesPerTask(self.bytes_per_task),
+    /// How wide plans are cut.
+    pub(crate) fn cut(&self) -> CutSettings {
+        // Of what a task receives it may build a hash table, and the copy that grows beside it; the rest is for decoding and buffers.
+        let received = (self.worker_memory / 4).min(self.bytes_per_task).max(1);
+        let width = |bytes| match &self.tasks_per_stage[..] {
+            [] => Width::BytesPerTask(bytes),
             tasks => Width::Tasks(tasks.to_vec()),
+        };
+        CutSettings {
+            width: width(self.bytes_per_task),
+            received: width(received),
+            limits: Limits { max_tasks: self.max_workers, in_flight: self.max_in_flight },
+            merge_groups: self.merge_groups,
+            broadcast_bytes: self.broadcast_bytes,
         }
     }
 }
@@ -142,11 +166,11 @@ mod tests {
         settings.set("tasks_per_stage", "7").unwrap();
         assert_eq!(settings.bytes_per_task, 1_572_864);
         assert_eq!(settings.compute, Compute::Lambda);
-        assert_eq!(settings.width(), Width::Tasks(vec![7]));
+        assert_eq!(settings.cut().width, Width::Tasks(vec![7]));
         settings.set("tasks_per_stage", "3, 7,1").unwrap();
-        assert_eq!(settings.width(), Width::Tasks(vec![3, 7, 1]));
+        assert_eq!(settings.cut().width, Width::Tasks(vec![3, 7, 1]));
         settings.set("tasks_per_stage", "0").unwrap();
-        assert_eq!(settings.width(), Width::BytesPerTask(1_572_864));
+        assert_eq!(settings.cut().width, Width::BytesPerTask(1_572_864));
         assert!(settings.set("tasks_per_stage", "3,0").is_err());
     }
 

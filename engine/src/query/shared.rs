@@ -3,17 +3,28 @@
 use std::sync::Arc;
 
 use arachne_catalog::Catalog;
+use arachne_catalog::history::QueryHistory;
 use datafusion::execution::cache::cache_manager::CacheManager;
 use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::memory_pool::MemoryPool;
+use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admission::Gate;
+use super::coordination::{Liveness, RetentionSettings};
+use super::journal::Journal;
 use super::ledger::Ledger;
+use super::living::Living;
 use super::prices::PriceBook;
 use super::request::QueryRequest;
+use super::results::ResultStore;
+use super::session::SessionSettings;
 use super::settings::EngineSettings;
 use crate::invoker::WorkerInvoker;
+#[cfg(feature = "cluster")]
+use crate::planner::distributed::ClusterMembers;
 use crate::storage::ObjectStores;
 
 /// Milliseconds since the epoch.
@@ -25,13 +36,26 @@ pub(super) struct Shared {
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) stores: Arc<ObjectStores>,
     pub(super) invoker: Option<Arc<dyn WorkerInvoker>>,
+    #[cfg(feature = "cluster")]
+    pub(super) cluster: Arc<ClusterMembers>,
     pub(super) settings: EngineSettings,
     pub(super) prices: PriceBook,
     pub(super) clock: Clock,
     pub(super) memory: Arc<dyn MemoryPool>,
     pub(super) disk: Arc<DiskManager>,
     pub(super) cache: Arc<CacheManager>,
-    /// Work that outlives a query: removing its exchange objects.
+    pub(super) history: Arc<dyn QueryHistory>,
+    /// The name of this coordinator in the history.
+    pub(super) owner: String,
+    pub(super) introduced: OnceCell<()>,
+    pub(super) liveness: Arc<dyn Liveness>,
+    pub(super) retention: RetentionSettings,
+    pub(super) results: ResultStore,
+    pub(super) gate: Gate,
+    pub(super) living: Living,
+    /// Where queries compute; where they are started, if not set.
+    pub(super) threads: Option<Handle>,
+    /// Work that outlives a query: its last entry in the history, and removing its exchange objects.
     pub(super) background: TaskTracker,
 }
 
@@ -40,6 +64,8 @@ pub(super) struct Shared {
 pub(super) struct QueryContext {
     pub(super) shared: Arc<Shared>,
     pub(super) request: Arc<QueryRequest>,
+    pub(super) settings: Arc<SessionSettings>,
+    pub(super) journal: Arc<Journal>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) cancel: CancellationToken,
 }

@@ -3,20 +3,28 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Cost;
 use crate::coordinator::StageStats;
 use crate::storage::RequestCounts;
+use crate::units::{bytes, dollars};
 
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct QueryStats {
     /// Rows handed out.
     pub rows: u64,
+    /// Waiting for other queries to end.
+    #[serde(rename = "queued_ms", serialize_with = "milliseconds")]
+    pub queued: Duration,
     /// From the SQL text to a physical plan, listing and footers included.
+    #[serde(rename = "planning_ms", serialize_with = "milliseconds")]
     pub planning: Duration,
     /// From the plan to the last row.
+    #[serde(rename = "execution_ms", serialize_with = "milliseconds")]
     pub execution: Duration,
+    /// Both; without the time in the queue.
+    #[serde(rename = "total_ms", serialize_with = "milliseconds")]
     pub total: Duration,
     /// Whether workers took part.
     pub distributed: bool,
@@ -31,14 +39,25 @@ pub struct QueryStats {
     /// Of the coordinator and all workers.
     pub requests: RequestCounts,
     pub gb_seconds: f64,
+    /// The most that operators held in this process, in bytes.
+    pub peak_memory: u64,
+    /// Bytes that operators in this process wrote to temporary files.
+    pub spilled_bytes: u64,
     pub cost: Cost,
     pub stages: Vec<StageStats>,
+}
+
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The bill in one line.
 impl fmt::Display for QueryStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Time {:.2}s", self.total.as_secs_f64())?;
+        if self.queued >= Duration::from_millis(10) {
+            write!(f, " (queued {:.2}s)", self.queued.as_secs_f64())?;
+        }
         if self.distributed {
             write!(f, " | {} {}", self.tasks, plural(u64::from(self.tasks), "task", "tasks"))?;
             if self.retried > 0 {
@@ -66,22 +85,6 @@ impl fmt::Display for QueryStats {
 
 fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
     if count == 1 { one } else { many }
-}
-
-fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
-}
-
-/// Enough digits to tell small queries apart.
-fn dollars(usd: f64) -> String {
-    if usd >= 0.01 { format!("${usd:.4}") } else { format!("${usd:.6}") }
 }
 
 #[cfg(test)]

@@ -6,16 +6,23 @@
 use std::io;
 
 use arachne_engine::Error;
-use arachne_engine::query::ResultStream;
+use arachne_engine::query::{QueryId, ResultStream};
 use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 
 use super::negotiate::Media;
 use crate::format::ResultEncoder;
 
-/// Dropping the body (the client went away) cancels the query.
-pub(super) fn of(results: ResultStream, media: Media) -> Body {
+/// A whole answer.
+pub(super) fn response(results: ResultStream, media: Media, id: &QueryId) -> Response {
+    let headers = [("content-type", media.name().to_owned()), ("x-arachne-query-id", id.0.clone())];
+    (headers, of(results, media)).into_response()
+}
+
+/// Dropping the body (the client went away) cancels a query that is not over yet.
+fn of(results: ResultStream, media: Media) -> Body {
     let rows = Rows { results, encoder: media.encoder(), media, next: Next::Begin };
     let chunks: BoxStream<'static, io::Result<Bytes>> = stream::unfold(rows, |mut rows| async {
         let chunk = rows.chunk().await?;

@@ -1,11 +1,15 @@
-//! The HTTP door, as far as it is built: one statement in, its rows out, on loopback.
+//! The HTTP door, as far as it is built, on loopback.
 //!
-//! `POST /v1/sql` with the SQL as the body (or `{"sql": ...}`), the format by `Accept`; `GET /health`.
+//! `POST /v1/sql` with the SQL as the body (or `{"sql": ...}`): the rows come with the answer, in the format of `Accept`.
+//! `POST /v1/queries` with `{"sql": ...}`: the query goes on by itself, its rows are kept; `GET /v1/queries`, and
+//! `/v1/queries/{id}`, `/v1/queries/{id}/results`; `DELETE` cancels. `GET /health`.
 //! There are no credentials yet, so it listens on loopback only, and answers no other web site's pages (`same_machine`).
 
 mod body;
 mod negotiate;
 mod problem;
+mod queries;
+mod request;
 mod same_machine;
 mod sql;
 
@@ -30,6 +34,9 @@ pub fn router(service: QueryService) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/v1/sql", post(sql::run))
+        .route("/v1/queries", post(queries::submit).get(queries::list))
+        .route("/v1/queries/{id}", get(queries::get).delete(queries::cancel))
+        .route("/v1/queries/{id}/results", get(queries::results))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(middleware::from_fn(same_machine::check))
         .with_state(service)

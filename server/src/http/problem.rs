@@ -4,22 +4,31 @@ use arachne_engine::query::QueryId;
 use arachne_engine::{Error, ErrorCode};
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 pub(super) struct Problem {
     error: Error,
     query_id: Option<QueryId>,
+    status: StatusCode,
 }
+
+/// What clients are asked to wait when there is too much to do; queries rarely end sooner.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
 impl Problem {
     pub(super) fn new(error: Error) -> Self {
-        Self { error, query_id: None }
+        Self { status: status(error.code), error, query_id: None }
     }
 
     pub(super) fn of_query(error: Error, query_id: QueryId) -> Self {
-        Self { error, query_id: Some(query_id) }
+        Self { query_id: Some(query_id), ..Self::new(error) }
+    }
+
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
     }
 }
 
@@ -41,7 +50,7 @@ struct Document<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = status(self.error.code);
+        let status = self.status;
         let document = Document {
             title: self.error.code.label(),
             status: status.as_u16(),
@@ -54,6 +63,9 @@ impl IntoResponse for Problem {
         };
         let mut response = (status, Json(document)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
         response
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arachne_catalog::MemoryCatalog;
-use arachne_engine::query::{EngineSettings, PriceBook, QueryServiceParts};
+use arachne_engine::query::{Coordination, EngineSettings, PriceBook, QueryServiceParts};
 use arachne_engine::storage::{ObjectStores, StorageSettings};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -53,6 +53,7 @@ async fn post(body: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {
         settings: EngineSettings::default(),
         prices: PriceBook::built_in().unwrap(),
         clock: crate::wiring::now,
+        coordination: Coordination::default(),
     };
     let service = QueryService::try_new(parts).unwrap();
     let mut request = Request::post("/v1/sql");

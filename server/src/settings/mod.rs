@@ -10,8 +10,8 @@ mod sections;
 pub use layers::{Override, SettingsError, Sources};
 pub use quantity::{ByteSize, HumanDuration, ParseQuantityError};
 pub use sections::{
-    CatalogSettings, ComputeSettings, ExchangeSettings, HttpSettings, LambdaSection, LimitSettings, PriceSettings,
-    Settings,
+    CatalogSettings, ComputeSettings, ExchangeSettings, HistorySettings, HttpSettings, LambdaSection, LimitSettings,
+    PriceSettings, ResultSettings, Settings,
 };
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use arachne_engine::query::{Compute, EngineSettings};
+use arachne_engine::query::{Compute, EngineSettings, QueueLimits, RetentionSettings};
 use arachne_engine::storage::StorageSettings;
 use arachne_lambda::TwoLevelSettings;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub struct Settings {
     pub exchange: ExchangeSettings,
     pub prices: PriceSettings,
     pub limits: LimitSettings,
+    pub results: ResultSettings,
+    pub history: HistorySettings,
     pub http: HttpSettings,
 }
 
@@ -35,7 +37,7 @@ pub struct CatalogSettings {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ComputeSettings {
-    /// `embedded`: this process; `lambda`: one AWS Lambda invocation a task.
+    /// `embedded`: this process; `lambda`: one AWS Lambda invocation a task; `cluster`: workers on machines of one's own.
     pub mode: Compute,
     /// Tasks of one stage at most.
     pub max_workers: usize,
@@ -47,9 +49,12 @@ pub struct ComputeSettings {
     pub tasks_per_stage: Option<usize>,
     /// The vCPUs of the function.
     pub partitions_per_task: usize,
+    /// The memory of the function: bounds what a task that reads other stages is given, and prices estimates.
+    pub worker_memory: ByteSize,
     /// A query that reads no more stays in the coordinator.
     pub local_bytes: ByteSize,
     pub lambda: LambdaSection,
+    pub cluster: ClusterSection,
 }
 
 impl Default for ComputeSettings {
@@ -62,8 +67,10 @@ impl Default for ComputeSettings {
             bytes_per_task: ByteSize(engine.bytes_per_task),
             tasks_per_stage: engine.tasks_per_stage.first().copied(),
             partitions_per_task: engine.partitions_per_task,
+            worker_memory: ByteSize(engine.worker_memory),
             local_bytes: ByteSize(engine.local_bytes),
             lambda: LambdaSection::default(),
+            cluster: ClusterSection::default(),
         }
     }
 }
@@ -92,6 +99,14 @@ impl Default for LambdaSection {
     }
 }
 
+/// The workers that the user keeps.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClusterSection {
+    /// `["http://host:port", ...]`, each started as `arachne worker --cluster`.
+    pub workers: Vec<String>,
+}
+
 /// Where rows pass between stages.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -117,12 +132,64 @@ pub struct LimitSettings {
     pub spill_dir: Option<PathBuf>,
     /// Disk that they may fill.
     pub spill: ByteSize,
+    /// Of that memory, what one query may take.
+    pub memory_per_query: Option<ByteSize>,
+    /// Table data that one query may read.
+    pub max_bytes_scanned: Option<ByteSize>,
+    /// How long one query may take, from the start of planning to the last row.
+    pub max_time: Option<HumanDuration>,
+    /// A query with more rows fails.
+    pub max_result_rows: Option<u64>,
+    /// US dollars that one query may cost.
+    pub max_cost: Option<f64>,
+    /// Queries that run at once; further ones wait.
+    pub concurrent_queries: usize,
+    /// Of one user.
+    pub concurrent_queries_per_user: Option<usize>,
+    /// Queries that wait; further ones are refused.
+    pub queued_queries: usize,
+}
+
+/// Where the rows of queries go that are submitted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResultSettings {
+    /// `s3://bucket/prefix/` or a folder; by default the folder `results` beside the catalog.
+    pub location: Option<String>,
+}
+
+/// How long ended queries are remembered, and their rows kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistorySettings {
+    pub max_queries: usize,
+    pub max_age: HumanDuration,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        let RetentionSettings { max_queries, max_age } = RetentionSettings::default();
+        Self { max_queries, max_age: HumanDuration(max_age) }
+    }
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
         let engine = EngineSettings::default();
-        Self { memory: ByteSize(engine.memory_bytes as u64), spill_dir: None, spill: ByteSize(engine.spill_bytes) }
+        let queue = QueueLimits::default();
+        Self {
+            memory: ByteSize(engine.memory_bytes as u64),
+            spill_dir: None,
+            spill: ByteSize(engine.spill_bytes),
+            memory_per_query: None,
+            max_bytes_scanned: None,
+            max_time: None,
+            max_result_rows: None,
+            max_cost: None,
+            concurrent_queries: queue.concurrent,
+            concurrent_queries_per_user: queue.concurrent_per_user,
+            queued_queries: queue.queued,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod admission;
 mod architecture;
 mod aws_cli;
 mod bad_data;
@@ -11,11 +12,18 @@ mod cli_demo;
 mod cli_lambda;
 mod cli_signals;
 mod cli_sql;
+mod cluster;
+mod explain;
+mod faults;
 mod http_door;
 mod lambda_emulator;
+mod limits;
 mod planner_traps;
 mod pruning;
+mod random_queries;
+mod recovery;
 mod reference;
 mod suites;
+mod slt;
 mod two_level;
 mod worker_faults;

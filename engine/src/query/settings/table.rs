@@ -14,6 +14,8 @@ pub(super) const SETTINGS: &[(&str, Setter)] = &[
     ("max_in_flight", |all, given| put(&mut all.max_in_flight, given.count())),
     ("bytes_per_task", |all, given| put(&mut all.bytes_per_task, given.bytes().map(|bytes| bytes.max(1)))),
     ("tasks_per_stage", |all, given| put(&mut all.tasks_per_stage, given.counts())),
+    ("broadcast_bytes", |all, given| put(&mut all.broadcast_bytes, given.bytes().map(Some))),
+    ("worker_memory", |all, given| put(&mut all.worker_memory, given.bytes())),
     ("partitions_per_task", |all, given| put(&mut all.partitions_per_task, given.count().map(|count| count.max(1)))),
     ("local_bytes", |all, given| put(&mut all.local_bytes, given.bytes())),
     ("merge_groups", |all, given| put(&mut all.merge_groups, given.count())),

@@ -1,0 +1,160 @@
+//! What a coordinator does beside its queries: signs of life, cancelling on request, forgetting, and cleaning up after
+//! coordinators that have died.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arachne_catalog::history::{Owner, QueryRecord, RecordState, Retention};
+use tokio::time::MissedTickBehavior;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::execution::cancelled;
+use super::journal::recorded;
+use super::remote::remove_run;
+use super::request::QueryId;
+use super::shared::Shared;
+use crate::error::{Error, ErrorCode, Result};
+use crate::protocol::RunId;
+
+/// How often somebody's wish to cancel is looked for.
+const TICK: Duration = Duration::from_millis(500);
+/// In ticks.
+const HEARTBEAT_EVERY: u64 = 10;
+const RECOVER_EVERY: u64 = 60;
+const FORGET_EVERY: u64 = 7200;
+
+/// Without a sign of life for so long, a coordinator of which nothing else is known counts as dead.
+const DEAD_AFTER: Duration = Duration::from_secs(60);
+
+/// Goes on until it is dropped.
+pub(super) async fn keep_house(shared: Arc<Shared>) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for count in 0_u64.. {
+        tick.tick().await;
+        let done = [
+            if count.is_multiple_of(HEARTBEAT_EVERY) { shared.show_life().await } else { Ok(()) },
+            shared.cancel_what_others_ask().await,
+            if count.is_multiple_of(RECOVER_EVERY) { shared.recover().await } else { Ok(()) },
+            if count.is_multiple_of(FORGET_EVERY) { shared.forget().await } else { Ok(()) },
+        ];
+        for error in done.into_iter().filter_map(Result::err) {
+            warn!(%error, "the history could not be kept up to date");
+        }
+    }
+}
+
+impl Shared {
+    /// The first sign of life, before the first query: whoever cleans up goes by these.
+    pub(super) async fn introduce(&self) -> Result<()> {
+        self.introduced.get_or_try_init(|| self.show_life()).await.copied()
+    }
+
+    async fn show_life(&self) -> Result<()> {
+        Ok(self.history.alive(&self.owner, (self.clock)()).await?)
+    }
+
+    async fn cancel_what_others_ask(&self) -> Result<()> {
+        if self.living.is_empty() {
+            return Ok(());
+        }
+        for id in self.history.to_cancel(&self.owner).await? {
+            if let Some(live) = self.living.get(&QueryId(id)) {
+                live.ledger.stop(cancelled());
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails what dead coordinators left unfinished, and removes what their queries, and failed ones of this coordinator, have
+    /// in the exchange.
+    pub(super) async fn recover(&self) -> Result<()> {
+        for owner in self.history.owners().await? {
+            if owner.id == self.owner || self.is_dead(&owner) {
+                self.settle(&owner).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_dead(&self, owner: &Owner) -> bool {
+        let silent = (self.clock)().saturating_sub(owner.last_seen);
+        !self.liveness.is_alive(&owner.id).unwrap_or(silent < millis(DEAD_AFTER))
+    }
+
+    async fn settle(&self, owner: &Owner) -> Result<()> {
+        let is_self = owner.id == self.owner;
+        let mut left = 0;
+        for record in self.history.unsettled(&owner.id).await? {
+            if !record.state.has_ended() {
+                if is_self {
+                    continue;
+                }
+                self.fail(record.clone(), owner).await?;
+            }
+            let ended = record.ended.unwrap_or(owner.last_seen);
+            self.sweep(&record).await;
+            // A worker that was under way may still write; after its time it cannot.
+            if (self.clock)().saturating_sub(ended) > millis(self.settings.task_timeout) || record.runs.is_empty() {
+                self.history.swept(&record.id).await?;
+            } else {
+                left += 1;
+            }
+        }
+        if !is_self && left == 0 {
+            self.history.retire(&owner.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn fail(&self, record: QueryRecord, owner: &Owner) -> Result<()> {
+        info!(query_id = record.id, owner = owner.id, "failing a query whose coordinator is gone");
+        if let Some(url) = &record.result {
+            self.results.remove(url).await?;
+        }
+        let error = Error::new(ErrorCode::Unavailable, "the coordinator ended before the query did")
+            .with_hint("run the query again");
+        let failed = QueryRecord {
+            state: RecordState::Failed,
+            error: Some(recorded(&error)),
+            ended: Some((self.clock)()),
+            result: None,
+            ..record
+        };
+        self.history.update(failed).await?;
+        Ok(())
+    }
+
+    async fn sweep(&self, record: &QueryRecord) {
+        for run in &record.runs {
+            let Ok(id) = Uuid::parse_str(&run.id) else { continue };
+            if let Err(error) = remove_run(&self.stores, &run.exchange, RunId(id)).await {
+                warn!(run = run.id, %error, "exchange objects were left behind");
+            }
+        }
+    }
+
+    async fn forget(&self) -> Result<()> {
+        let ended_since = (self.clock)().saturating_sub(millis(self.retention.max_age));
+        let bound = Retention { max_records: self.retention.max_queries, ended_since };
+        for record in self.history.forget(bound).await? {
+            if let Some(url) = &record.result {
+                self.results.remove(url).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes leave: nothing of this coordinator is left to be settled, or it is left to others.
+    pub(super) async fn take_leave(&self) -> Result<()> {
+        if self.history.unsettled(&self.owner).await?.is_empty() {
+            self.history.retire(&self.owner).await?;
+        }
+        Ok(())
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

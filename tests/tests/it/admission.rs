@@ -1,0 +1,61 @@
+//! Too many queries at once: they wait their turn, or are refused, and nothing collapses.
+
+use arachne_tests::cli::Cli;
+use arachne_tests::server::{Server, wait_until};
+use serde_json::json;
+
+const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 100000000000) a WHERE a.value % 7 = 1";
+
+#[test]
+fn queries_wait_and_those_beyond_the_queue_are_refused() {
+    let settings = [("LIMITS__CONCURRENT_QUERIES", "1"), ("LIMITS__QUEUED_QUERIES", "2")];
+    let server = Server::start_with(&Cli::new(), &settings);
+    let first = server.submitted(&json!({"sql": ENDLESS}));
+    server.wait_for(&first, &["running"]);
+    let [second, third] = ["SELECT 2 AS n", "SELECT 3 AS n"].map(|sql| server.submitted(&json!({"sql": sql})));
+    assert_eq!(server.query(&second)["state"], "queued");
+
+    for reply in [server.submit(&json!({"sql": "SELECT 4"})), server.sql("SELECT 4")] {
+        assert_eq!(reply.status, 429, "{reply:?}");
+        assert!(reply.header("retry-after").is_some(), "{reply:?}");
+        assert_eq!(reply.json()["code"], "throttled");
+        assert!(reply.json()["hint"].as_str().unwrap().contains("limits.concurrent_queries"), "{reply:?}");
+    }
+    // What was refused has left no trace, and statements of the catalog need no place.
+    assert_eq!(server.sql("SHOW TABLES").status, 200);
+    let known = server.request("GET", "/v1/queries", &[], "").json();
+    assert_eq!(known["queries"].as_array().unwrap().len(), 4, "{known}");
+
+    assert_eq!(server.cancel(&second).json()["state"], "cancelled");
+    assert_eq!(server.query(&third)["state"], "queued");
+    server.cancel(&first);
+    let third = server.wait_for(&third, &["finished"]);
+    assert!(third["stats"]["queued_ms"].as_u64().unwrap() > 0, "{third}");
+    assert_eq!(server.wait_for(&second, &["cancelled"])["stats"]["rows"], 0);
+}
+
+#[test]
+fn a_user_with_many_queries_does_not_hold_up_another() {
+    let settings = [("LIMITS__CONCURRENT_QUERIES", "2"), ("LIMITS__CONCURRENT_QUERIES_PER_USER", "1")];
+    let server = Server::start_with(&Cli::new(), &settings);
+    let endless = |user: &str| server.submitted(&json!({"sql": ENDLESS, "user": user}));
+    let ann: Vec<_> = (0..4).map(|_| endless("ann")).collect();
+    server.wait_for(&ann[0], &["running"]);
+    // One place is free, and it is not for ann.
+    let bob = endless("bob");
+    server.wait_for(&bob, &["running"]);
+    assert!(ann[1..].iter().all(|id| server.query(id)["state"] == "queued"));
+    server.cancel(&ann[0]);
+    server.wait_for(&ann[1], &["running"]);
+    assert_eq!(server.query(&ann[2])["state"], "queued");
+}
+
+#[test]
+fn one_query_after_the_other_never_waits() {
+    let server =
+        Server::start_with(&Cli::new(), &[("LIMITS__CONCURRENT_QUERIES", "1"), ("LIMITS__QUEUED_QUERIES", "0")]);
+    for n in 0..5 {
+        // The place of the one before is free when its rows have ended, or a moment later.
+        wait_until("there is a place", || server.sql(&format!("SELECT {n} AS n")).body == format!("n\n{n}\n"));
+    }
+}

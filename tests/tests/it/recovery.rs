@@ -1,0 +1,102 @@
+//! A coordinator that is killed leaves no lasting damage.
+
+use std::time::Duration;
+
+use arachne_tests::cli::Cli;
+use arachne_tests::sandbox::{EXCHANGE, Sandbox};
+use arachne_tests::server::{Server, wait_until};
+use arachne_tests::tpch::{Dataset, Form, TABLES, ddl};
+use serde_json::{Value, json};
+
+const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 100000000000) a WHERE a.value % 7 = 1";
+
+#[test]
+fn after_a_kill_queries_have_failed_results_are_kept_and_the_exchange_is_swept() {
+    let sandbox: &'static Sandbox = Box::leak(Box::new(Sandbox::start().unwrap()));
+    let cli = Cli::in_sandbox(sandbox);
+    create_lineitem(&cli, sandbox);
+    // One at a time, so that the third one waits.
+    let server = Server::start_with(&cli, &[("LIMITS__CONCURRENT_QUERIES", "1")]);
+    let finished = server.submitted(&json!({"sql": "SELECT value AS n FROM generate_series(1, 5) ORDER BY n"}));
+    server.wait_for(&finished, &["finished"]);
+
+    let distributed = server.submitted(&json!({
+        "sql": "SELECT count(*) FROM (SELECT l_orderkey, l_linenumber, count(*) FROM lineitem GROUP BY 1, 2) a \
+                JOIN (SELECT l_orderkey, max(l_comment) FROM lineitem GROUP BY 1) b ON a.l_orderkey = b.l_orderkey",
+        "settings": distributed_settings(),
+    }));
+    server.wait_for(&distributed, &["running"]);
+    let waiting = server.submitted(&json!({"sql": "SELECT 1"}));
+    // From here on everything is slow: the query is in the middle of its stages when the coordinator dies.
+    wait_until("rows are in the exchange", || {
+        let there = !sandbox.objects_in(EXCHANGE).is_empty();
+        sandbox.s3.conditions().set_latency(Duration::from_millis(if there { 500 } else { 20 }));
+        there
+    });
+    assert_eq!(server.query(&distributed)["state"], "running");
+    assert_eq!(server.query(&waiting)["state"], "queued");
+    server.kill();
+    sandbox.s3.conditions().set_latency(Duration::ZERO);
+    assert!(!sandbox.objects_in(EXCHANGE).is_empty(), "the killed query left something");
+
+    let server = Server::start(&cli);
+    for id in [&distributed, &waiting] {
+        let query = server.wait_for(id, &["failed"]);
+        let message = query["error"]["message"].as_str().unwrap();
+        assert_eq!(message, "the coordinator ended before the query did", "{query}");
+        assert!(query["ended_ms"].is_i64() && query["has_result"] == false, "{query}");
+    }
+    assert_eq!(server.query(&finished)["state"], "finished");
+    assert_eq!(server.results(&finished, "?offset=2").body, "n\n3\n4\n5\n");
+    wait_until("the exchange is swept", || sandbox.objects_in(EXCHANGE).is_empty());
+    // And it goes on.
+    let sql = "SELECT l_returnflag, count(*) AS n FROM lineitem GROUP BY 1 ORDER BY 1";
+    let again = server.submitted(&json!({"sql": sql, "settings": distributed_settings()}));
+    let query = server.wait_for(&again, &["finished", "failed"]);
+    assert_eq!((&query["state"], &query["stats"]["distributed"]), (&json!("finished"), &json!(true)), "{query}");
+}
+
+#[test]
+fn coordinators_of_one_history_leave_each_others_queries_alone_but_for_cancelling() {
+    let cli = Cli::new();
+    let one = Server::start(&cli);
+    let running = one.submitted(&json!({"sql": ENDLESS}));
+    one.wait_for(&running, &["running"]);
+    let other = Server::start(&cli);
+    let listed = other.request("GET", "/v1/queries?state=running", &[], "").json();
+    assert_eq!(listed["queries"][0]["id"], running.as_str(), "{listed}");
+    // Time for the other one to have looked after the dead.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(other.query(&running)["state"], "running");
+    assert_eq!(other.cancel(&running).status, 200);
+    assert_eq!(other.wait_for(&running, &["cancelled", "failed"])["state"], "cancelled");
+    one.wait_for(&running, &["cancelled"]);
+}
+
+#[test]
+fn a_coordinator_that_is_asked_to_end_says_so_of_its_queries() {
+    let cli = Cli::new();
+    let server = Server::start(&cli);
+    let running = server.submitted(&json!({"sql": ENDLESS}));
+    server.wait_for(&running, &["running"]);
+    drop(server);
+    let query = Server::start(&cli).query(&running);
+    assert_eq!(query["state"], "cancelled", "{query}");
+    assert!(query["error"]["message"].as_str().unwrap().contains("the coordinator ends"), "{query}");
+}
+
+fn create_lineitem(cli: &Cli, sandbox: &Sandbox) {
+    let url = sandbox.upload_tpch(Dataset::shared(), Form::Parquet).unwrap();
+    let table = TABLES.iter().find(|table| table.name == "lineitem").unwrap();
+    cli.sql(&ddl(table, "lineitem", Form::Parquet, &format!("{url}lineitem/")), &[]).succeeds();
+}
+
+fn distributed_settings() -> Value {
+    json!({
+        "arachne.compute": "lambda",
+        "arachne.local_bytes": "0",
+        "arachne.tasks_per_stage": "3",
+        "arachne.partitions_per_task": "2",
+        "arachne.merge_groups": "0",
+    })
+}
