@@ -114,7 +114,7 @@ impl WorkerInvoker for AnswersAtOnce {
         let permanent =
             |error: serde_json::Error| InvokeError::Permanent { detail: error.to_string(), permission_denied: false };
         let Asked { attempt } = serde_json::from_slice(&payload).map_err(permanent)?;
-        let output = TaskOutput { offsets: vec![0; 64], inline: Some(Blob::default()), rows: 0 };
+        let output = TaskOutput { offsets: vec![0; 64], inline: Some(Blob::default()), copy: None, rows: 0 };
         let response = TaskResponse { attempt, result: Ok(output), stats: TaskStats::default() };
         let payload = serde_json::to_vec(&response).map_err(permanent)?.into();
         Ok(InvocationReply { payload, bill: Bill::default() })

@@ -138,7 +138,7 @@ async fn until_cancelled(attempt: Attempt, store: Arc<InMemory>) -> Answer {
 }
 
 fn output(partitions: usize) -> TaskOutput {
-    TaskOutput { offsets: vec![0; partitions + 1], inline: None, rows: 3 }
+    TaskOutput { offsets: vec![0; partitions + 1], inline: None, copy: None, rows: 3 }
 }
 
 fn done(partitions: usize) -> Answer {
@@ -247,7 +247,7 @@ async fn a_wide_manifest_is_written_once_and_named_to_every_reader() {
                         *end += i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 50;
                         Some(*end)
                     });
-                    let output = TaskOutput { offsets: offsets.collect(), inline: None, rows: 1 };
+                    let output = TaskOutput { offsets: offsets.collect(), inline: None, copy: None, rows: 1 };
                     Ok((output, TaskStats::default()))
                 }
                 .boxed(),

@@ -7,11 +7,20 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::protocol::{Attempt, ExchangeConfig, RunId};
+use crate::protocol::{Attempt, ExchangeConfig, ProducedTask, RunId};
 
 /// The output of one attempt, as written by one delivery of its request.
 pub(crate) fn output_name(run: RunId, attempt: Attempt, copy: Uuid) -> String {
     format!("{run}/{}/{}/{}-{copy}.arrow", attempt.task.stage, attempt.task.task, attempt.number)
+}
+
+/// The object that holds a committed output.
+pub(crate) fn name_of(run: RunId, produced: &ProducedTask) -> Result<String> {
+    let ProducedTask { attempt, output } = produced;
+    let copy = output.copy.ok_or_else(|| {
+        Error::internal(format!("the output of attempt {attempt} neither came with its answer nor is an object"))
+    })?;
+    Ok(output_name(run, *attempt, copy))
 }
 
 /// A task request that was too large for a payload.

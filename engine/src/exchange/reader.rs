@@ -96,10 +96,7 @@ fn object(source: &Source, produced: &ProducedTask) -> Result<Object> {
     let Some((exchange, store)) = &source.exchange else {
         return Err(Error::internal("an exchange object is to be read and no exchange location is set"));
     };
-    let Some(copy) = produced.output.copy else {
-        return Err(Error::internal(format!("the output of attempt {} is neither here nor named", produced.attempt)));
-    };
-    let path = layout::path(exchange, &layout::output_name(source.run, produced.attempt, copy))?;
+    let path = layout::path(exchange, &layout::name_of(source.run, produced)?)?;
     Ok(Object::Stored(Arc::clone(store), path))
 }
 

@@ -102,7 +102,7 @@ impl Whole {
         let Some((exchange, store)) = &self.source.exchange else {
             return Err(Error::internal("an exchange object is to be read and no exchange location is set"));
         };
-        let path = layout::path(exchange, &layout::output_name(self.source.run, self.produced.attempt))?;
+        let path = layout::path(exchange, &layout::name_of(self.source.run, &self.produced)?)?;
         let bytes = store.get_range(&path, range.clone()).await.map_err(|error| match Error::from(error) {
             missing if missing.code == ErrorCode::NotFound => self.unreadable(&missing),
             other => other,

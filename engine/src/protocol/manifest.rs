@@ -51,7 +51,7 @@ mod tests {
         let tasks = (0..200).map(|task| {
             let attempt = Attempt { task: TaskKey { stage: 3, task }, number: 0 };
             let offsets = (0..=400).map(|partition| partition * (1000 + u64::from(task))).collect();
-            ProducedTask { attempt, output: TaskOutput { offsets, inline: None, rows: 7 } }
+            ProducedTask { attempt, output: TaskOutput { offsets, inline: None, copy: None, rows: 7 } }
         });
         let input = StageInput { stage: 3, tasks: tasks.collect() };
         let bytes = input.encode().unwrap();

@@ -133,6 +133,9 @@ pub struct TaskOutput {
     /// Present when the output came back inline; otherwise it is the exchange object of the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline: Option<Blob>,
+    /// Which object it is otherwise: an invocation may be delivered twice, and offsets fit only the object that came with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<Uuid>,
     pub rows: u64,
 }
 

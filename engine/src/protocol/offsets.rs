@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn offsets_are_read_back() {
         for offsets in [vec![0], vec![0, 0, 0], vec![0, 127, 255, 16_639], vec![0, 1, u64::MAX]] {
-            let output = TaskOutput { offsets, inline: None, rows: 1 };
+            let output = TaskOutput { offsets, inline: None, copy: None, rows: 1 };
             let json = serde_json::to_string(&output).unwrap();
             assert_eq!(serde_json::from_str::<TaskOutput>(&json).unwrap(), output, "{json}");
         }

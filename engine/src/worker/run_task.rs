@@ -25,9 +25,7 @@ use super::task_memory::TaskMemory;
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Destination, OutputWriter, Source, layout};
 use crate::planner::distributed::{Fragment, FragmentInputs};
-use crate::protocol::{
-    Attempt, ENGINE_VERSION, ExchangeConfig, RunId, TaskOutput, TaskRequest, TaskResponse, TaskStats,
-};
+use crate::protocol::{ENGINE_VERSION, ExchangeConfig, TaskOutput, TaskRequest, TaskResponse, TaskStats};
 use crate::storage::{ObjectStores, Pins, QueryStores, ReadAhead, StoreMeter, exchange_store, prepare_scans, query_caches};
 
 /// Footers kept between tasks.

@@ -185,7 +185,7 @@ impl WorkerChannel for ClusterChannel {
 
 fn report(reporter: &RunReporter, attempt: Attempt, metrics: &[datafusion::physical_plan::metrics::MetricsSet]) {
     let Some(Figures { stats, rows_out, bytes_out }) = Figures::from_metrics(metrics) else { return };
-    reporter.finished(attempt, &stats, TaskOutput { offsets: vec![0, bytes_out], inline: None, rows: rows_out });
+    reporter.finished(attempt, &stats, TaskOutput { offsets: vec![0, bytes_out], inline: None, copy: None, rows: rows_out });
 }
 
 /// The workers of one run, dealt out by turns: a stage goes on where the one before it stopped, so that stages of one task do not
