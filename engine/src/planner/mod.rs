@@ -1,13 +1,16 @@
 //! From a logical plan to stages.
 //!
 //! The passes, in order:
-//! 0. `multisets`, `using_joins`: what SQL means where DataFusion's reader does not say it (coordinator).
+//! 0. `multisets`, `using_joins`, `athena_casts`: what SQL means where DataFusion's reader does not say it (coordinator).
 //! 1. `scalar_subqueries`: evaluate uncorrelated scalar subqueries first and put their values in (coordinator).
 //! 2. DataFusion's own logical and physical planning, in the session of `session`.
 //! 3. `distributed::cut`: datafusion-distributed cuts the physical plan at exchanges, with our leaf splits and guards.
 //! 4. `distributed::repair`: restores what the cut forgets (declared order, equalities, constants).
 //! 5. On the worker, or in the coordinator for a plan that stays there: read-ahead under the scans.
+//! 6. In the coordinator, and on the worker of a cluster: `yielding`, so that operators can be stopped.
 
+#[cfg(feature = "coordinator")]
+pub(crate) mod athena_casts;
 pub(crate) mod distributed;
 #[cfg(feature = "coordinator")]
 pub(crate) mod multisets;
@@ -21,3 +24,5 @@ pub(crate) mod sizing;
 pub(crate) mod using_joins;
 #[cfg(feature = "coordinator")]
 pub(crate) mod whole_windows;
+#[cfg(feature = "coordinator")]
+pub(crate) mod yielding;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::catalog::CatalogProvider;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -20,6 +21,8 @@ pub(crate) struct SessionParts {
     pub(crate) runtime: Arc<RuntimeEnv>,
     pub(crate) catalog: Arc<dyn CatalogProvider>,
     pub(crate) config: SessionConfig,
+    /// What `now()` and `current_date` answer, all through the query.
+    pub(crate) now: DateTime<Utc>,
 }
 
 /// The configuration of a session: the lake's defaults, then the `datafusion.*` options that the user has set.
@@ -53,7 +56,8 @@ fn builder(parts: &SessionParts, partitions: usize) -> SessionStateBuilder {
 }
 
 fn finish(builder: SessionStateBuilder, parts: &SessionParts) -> SessionState {
-    let state = builder.build();
+    let mut state = builder.build();
+    state.execution_props_mut().query_execution_start_time = Some(parts.now);
     state.catalog_list().register_catalog(CATALOG.to_owned(), Arc::clone(&parts.catalog));
     state
 }

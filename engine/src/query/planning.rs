@@ -20,8 +20,8 @@ use super::shared::QueryContext;
 use crate::error::{Error, ErrorCode, Result};
 use crate::planner::distributed::{DistributedPlan, plan_on_one_worker};
 use crate::planner::scalar_subqueries::{self, Evaluate};
-use crate::planner::{multisets, using_joins, whole_windows};
 use crate::planner::sizing::ScanSize;
+use crate::planner::{athena_casts, multisets, using_joins, whole_windows};
 use crate::sql;
 use crate::storage::prepare_scans;
 use crate::units::bytes;
@@ -147,7 +147,7 @@ async fn logical(query: &QueryContext, state: &SessionState, statement: parser::
 
 /// The plan with what SQL says and DataFusion's reader does not.
 fn meant(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-    using_joins::merge_columns(multisets::count_copies(plan)?)
+    athena_casts::answer_as_athena(using_joins::merge_columns(multisets::count_copies(plan)?)?)
 }
 
 fn described(query: &QueryContext, error: DataFusionError, tables: &[String]) -> Error {

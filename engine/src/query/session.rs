@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 
@@ -60,7 +61,8 @@ impl QuerySession {
         let config = config(&request.database, &settings.options)?;
         let catalog = Arc::clone(&shared.catalog);
         let lake = LakeContext::new(catalog, Arc::clone(&runtime), pins, Arc::clone(&ledger.scans), config.options());
-        let parts = SessionParts { runtime, catalog: Arc::new(LakeCatalog::new(Arc::new(lake))), config };
+        let now = DateTime::from_timestamp_millis((shared.clock)()).unwrap_or_default();
+        let parts = SessionParts { runtime, catalog: Arc::new(LakeCatalog::new(Arc::new(lake))), config, now };
         Ok(Self { settings: settings.engine.clone(), parts })
     }
 

@@ -160,6 +160,15 @@ fn no_such_signature(call: &str, message: &str, sql: &str) -> Error {
 fn no_table(name: &str, sql: &str, known_tables: &[String]) -> Error {
     // DataFusion names it in full: catalog.schema.table.
     let short = if name.contains("://") || name.contains('/') { name } else { name.rsplit('.').next().unwrap_or(name) };
+    // In a database that was named the other tables are not known.
+    let database = name.strip_suffix(short).and_then(|rest| rest.trim_end_matches('.').rsplit('.').next());
+    let qualified =
+        database.map(|database| format!("{database}.{short}")).filter(|name| find_name(sql, name).is_some());
+    if let Some(qualified) = qualified {
+        let error = Error::new(ErrorCode::NotFound, format!("table {qualified} does not exist"));
+        return at_name(error, sql, &qualified)
+            .with_hint("SHOW DATABASES and SHOW TABLES IN a database list those that exist");
+    }
     let error = at_name(Error::new(ErrorCode::NotFound, format!("table {short} does not exist")), sql, short);
     match nearest(short, known_tables) {
         Some(near) => error.with_hint(format!("did you mean {}?", written(near))),

@@ -9,13 +9,14 @@
 //!   DataFusion's rewrite of them gives wrong rows (`people.age >= ALL (SELECT age FROM people)` compares a row with itself);
 //! - the columns of `RIGHT` and `FULL JOIN … USING` belong to no table: there they are those of either (see `planner::using_joins`);
 //! - `FETCH FIRST n ROWS ONLY` is `LIMIT n`;
+//! - `1e3` is a double, where `1.5` is a decimal;
 //! - `U&'…'` is a string.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause, Query, Select, SelectItem,
-    Spanned, Statement, Value, ValueWithSpan, VisitMut, VisitorMut, visit_expressions,
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause,
+    Query, Select, SelectItem, Spanned, Statement, Value, ValueWithSpan, VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::places::of_location;
@@ -128,15 +129,25 @@ fn expression(expr: &mut Expr) -> Result<()> {
         Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
             escape_with_backslash(pattern, escape_char);
         }
-        Expr::Value(ValueWithSpan { value, .. }) => {
-            if let Value::UnicodeStringLiteral(text) = value {
-                *value = Value::SingleQuotedString(std::mem::take(text));
-            }
-        }
+        Expr::Value(ValueWithSpan { value, .. }) => match value {
+            Value::UnicodeStringLiteral(text) => *value = Value::SingleQuotedString(std::mem::take(text)),
+            Value::Number(digits, _) if digits.contains(['e', 'E']) => *expr = double(std::mem::take(digits)),
+            _ => {}
+        },
         Expr::AnyOp { .. } | Expr::AllOp { .. } => *expr = membership(expr.clone())?,
         _ => {}
     }
     Ok(())
+}
+
+fn double(digits: String) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(Value::SingleQuotedString(digits).into())),
+        data_type: DataType::Double(ExactNumberInfo::None),
+        array: false,
+        format: None,
+    }
 }
 
 fn in_microseconds(data_type: &mut DataType) {

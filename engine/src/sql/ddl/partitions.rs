@@ -1,6 +1,6 @@
 //! `ALTER TABLE ADD/DROP PARTITION` and `MSCK REPAIR TABLE`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use arachne_catalog::ddl::{NewPartition, PartitionSpec};
 use arachne_catalog::{CatalogErrorKind, Parameters, Partition, StorageDescriptor, Table, hive_path};
@@ -52,25 +52,28 @@ pub(super) async fn repair(table: &Table, context: &DdlContext<'_>) -> Result<Ro
     }
     let known = known_values(table, context).await?;
     let folders = context.folders.partition_folders(table).await?;
-    let found: HashSet<Vec<String>> =
-        folders.iter().filter_map(|folder| hive_path::values_of(&table.partition_keys, folder)).collect();
+    let values_of = |folder: &String| Some((hive_path::values_of(&table.partition_keys, folder)?, folder.clone()));
+    let found: BTreeMap<Vec<String>, String> = folders.iter().filter_map(values_of).collect();
 
-    let mut added: Vec<Vec<String>> = found.difference(&known).cloned().collect();
-    added.sort();
-    let mut gone: Vec<Vec<String>> = known.difference(&found).cloned().collect();
+    let added: Vec<_> = found.iter().filter(|(values, _)| !known.contains(*values)).collect();
+    let mut gone: Vec<&Vec<String>> = known.iter().filter(|values| !found.contains_key(*values)).collect();
     gone.sort();
     let named = |values: &Vec<String>| format!("{}:{}", table.name, hive_path::print(&table.partition_keys, values));
     let mut lines = Vec::new();
     if !added.is_empty() {
-        let names: Vec<String> = added.iter().map(named).collect();
+        let names: Vec<String> = added.iter().map(|(values, _)| named(values)).collect();
         lines.push(format!("Partitions not in metastore:\t{}", names.join("\t")));
         lines.extend(names.iter().map(|name| format!("Repair: Added partition to metastore {name}")));
     }
     if !gone.is_empty() {
-        let names: Vec<String> = gone.iter().map(named).collect();
+        let names: Vec<String> = gone.into_iter().map(named).collect();
         lines.push(format!("Partitions missing from filesystem:\t{}", names.join("\t")));
     }
-    let added = added.into_iter().map(|values| at_location(table, values, None)).collect();
+    // Writers escape more or less of a value than Hive does: the partition is where it was found.
+    let location =
+        |folder: &str| format!("{}/{}/", table.storage.location.trim_end_matches('/'), folder.trim_matches('/'));
+    let added =
+        added.into_iter().map(|(values, folder)| at_location(table, values.clone(), Some(location(folder)))).collect();
     context.catalog.create_partitions(&table.database, &table.name, added).await?;
     rows::text(["result"], lines.into_iter().map(|line| [line]))
 }
