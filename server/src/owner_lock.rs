@@ -50,10 +50,8 @@ impl Liveness for OwnerLocks {
     fn is_alive(&self, owner: &str) -> Option<bool> {
         is_locked(&self.dir.join(file_name(owner)?))
     }
-}
 
-impl Drop for OwnerLocks {
-    fn drop(&mut self) {
+    fn leave(&self) {
         // What stays is removed by a later coordinator.
         let _ = std::fs::remove_file(&self.own_path);
     }
@@ -93,7 +91,7 @@ mod tests {
         // As after a kill: the file stays, the lock does not.
         std::fs::write(dir.path().join("dead.lock"), "").unwrap();
         assert_eq!(one.is_alive("dead"), Some(false));
-        drop(two);
+        two.leave();
         assert_eq!(one.is_alive("two"), None);
         assert_eq!(one.is_alive("../one"), None);
     }

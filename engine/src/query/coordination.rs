@@ -44,6 +44,9 @@ impl Default for Coordination {
 pub trait Liveness: Debug + Send + Sync {
     /// `None` if it cannot be told from here; then its signs of life in the history decide.
     fn is_alive(&self, owner: &str) -> Option<bool>;
+
+    /// This coordinator ends, and leaves nothing that another one would have to settle.
+    fn leave(&self) {}
 }
 
 /// Leaves it to the signs of life.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arachne_catalog::history::{Added, ExchangeRun, QueryHistory, QueryRecord, RecordState, RecordedError};
 use tokio::sync::Mutex;
@@ -84,6 +85,10 @@ impl Journal {
         let record = &mut entry.record;
         record.state = state.into();
         record.ended = Some(now);
+        if stats.total > Duration::ZERO {
+            let queued = i64::try_from(stats.queued.as_millis()).unwrap_or(0);
+            record.started.get_or_insert(record.submitted.saturating_add(queued).min(now));
+        }
         record.error = error.map(recorded);
         record.stats = serde_json::to_string(stats).ok();
         match state {

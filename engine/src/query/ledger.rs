@@ -1,6 +1,7 @@
 //! What is known of a query while it runs, and its bill when it has ended.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ pub(super) struct Ledger {
     stats: Arc<Mutex<QueryStats>>,
     /// Stops everything that works on the query.
     pub(super) cancel: CancellationToken,
+    is_closed: AtomicBool,
     /// Why it was stopped, or how it failed.
     reason: OnceLock<Error>,
     /// Requests of this process.
@@ -71,6 +73,7 @@ impl Ledger {
             progress: watch::Sender::default(),
             stats: Arc::default(),
             cancel: CancellationToken::new(),
+            is_closed: AtomicBool::new(false),
             reason: OnceLock::new(),
             meter: Arc::default(),
             scans: Arc::default(),
@@ -214,11 +217,6 @@ impl Ledger {
         locked(&self.runs).iter().flat_map(RunObserver::stages).collect()
     }
 
-    /// Whether any task wrote to the exchange.
-    pub(super) fn wrote_exchange(&self) -> bool {
-        locked(&self.runs).iter().any(RunObserver::wrote_exchange)
-    }
-
     /// Closes the books. Only the first end counts.
     pub(super) fn ended(&self, outcome: Result<(), &Error>) {
         self.refresh();
@@ -227,21 +225,15 @@ impl Ledger {
             Err(error) if error.code == ErrorCode::Cancelled => QueryState::Cancelled,
             Err(_) => QueryState::Failed,
         };
-        let first = self.progress.send_if_modified(|progress| {
-            let first = !progress.state.has_ended();
-            if first {
-                // Before the state is seen.
-                if let Err(error) = outcome {
-                    self.reason.get_or_init(|| error.clone());
-                }
-                progress.state = state;
-            }
-            first
-        });
-        if !first {
+        if self.is_closed.swap(true, SeqCst) {
             return;
         }
+        // Whoever sees the end sees why, and what it cost.
+        if let Err(error) = outcome {
+            self.reason.get_or_init(|| error.clone());
+        }
         let stats = self.settle();
+        self.progress.send_modify(|progress| progress.state = state);
         match outcome {
             Ok(()) => info!(query_id = %self.id, rows = stats.rows, bytes = stats.requests.bytes_scanned,
                 tasks = stats.tasks, dollars = stats.cost.total(), "query finished"),
