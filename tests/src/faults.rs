@@ -6,6 +6,6 @@ mod report;
 mod verdict;
 
 pub use bench::FaultBench;
-pub use case::Case;
+pub use case::{Case, Dose};
 pub use report::{Record, Report};
 pub use verdict::Verdict;

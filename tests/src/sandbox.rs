@@ -152,6 +152,15 @@ impl Sandbox {
         objects.expect("a listing")
     }
 
+    /// Deletes everything in a bucket; what there was.
+    pub fn remove_all(&self, bucket: &str) -> Vec<String> {
+        let (store, keys) = (self.bucket(bucket), self.objects_in(bucket));
+        for key in &keys {
+            block_on(store.delete(&Key::parse(key).expect("a key"))).expect("an object is deleted");
+        }
+        keys
+    }
+
     /// TPC-H in one form: `s3://lake/tpch-<scale>/<form>/`, with a folder for each table.
     pub fn upload_tpch(&self, data: &Dataset, form: Form) -> Result<String> {
         self.upload(&data.form_dir(form), &format!("tpch-{}/{}", data.scale(), form.name()))

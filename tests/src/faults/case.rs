@@ -5,9 +5,6 @@ use arachne_sandbox::faults::{FaultClass, LambdaFault, LambdaFaults, S3Fault, S3
 
 use crate::sandbox::{EXCHANGE, LAKE, Sandbox};
 
-/// Late enough to be noticed, and to be overtaken.
-const DELAY: Duration = Duration::from_millis(1500);
-
 /// What goes wrong during a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
@@ -16,6 +13,16 @@ pub enum Case {
     Lambda(LambdaFault),
     /// Each request and each invocation may have any fault.
     All,
+}
+
+/// How much of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Dose {
+    pub seed: u64,
+    /// Share of the requests, or of the invocations.
+    pub rate: f64,
+    /// How late the slow and late ones are.
+    pub delay: Duration,
 }
 
 impl Case {
@@ -35,10 +42,11 @@ impl Case {
     }
 
     /// Begins to inject; counts begin anew.
-    pub fn begin(self, sandbox: &Sandbox, seed: u64, rate: f64) {
-        let mut s3 = S3Faults::new(seed).with_delay(DELAY);
+    pub fn begin(self, sandbox: &Sandbox, dose: Dose) {
+        let Dose { seed, rate, delay } = dose;
+        let mut s3 = S3Faults::new(seed).with_delay(delay);
         // What names a task's attempt in our requests; the rest of them is not the same in every run.
-        let mut lambda = LambdaFaults::new(seed).with_delay(DELAY).with_payload_key("/attempt");
+        let mut lambda = LambdaFaults::new(seed).with_delay(delay).with_payload_key("/attempt");
         for bucket in [LAKE, EXCHANGE] {
             let scope = S3Scope::bucket(bucket);
             s3 = match self {

@@ -5,16 +5,15 @@
 //! `<target>/arachne-faults-<pid>.jsonl`; to run one again, name its test, `ARACHNE_TEST_FAULTS_SEED` and `ARACHNE_TEST_FAULTS_QUERY`.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use arachne_engine::ErrorCode;
 use arachne_sandbox::faults::{LambdaFault, S3Fault};
 use arachne_tests::answer::{Order, difference};
-use arachne_tests::faults::{Case, FaultBench, Report, Verdict};
+use arachne_tests::faults::{Case, Dose, FaultBench, Report, Verdict};
 use arachne_tests::sandbox::LAKE;
 use arachne_tests::tpch::{Dataset, Form};
 
-/// Of requests, or of invocations.
-const RATE: f64 = 0.1;
 /// A join with a top-k, a scan with one row, a big aggregation with a semi-join.
 const SAMPLE: [usize; 3] = [3, 6, 18];
 
@@ -68,7 +67,7 @@ fn survives(case: Case) {
     let mut report = Report::default();
     for seed in seeds {
         for number in &queries {
-            report.add(bench.run(case, seed, RATE, *number));
+            report.add(bench.run(case, dose(seed), *number));
         }
     }
     let right = report.count(|verdict| *verdict == Verdict::Right);
@@ -87,7 +86,7 @@ fn a_mistake_in_a_query_is_not_tried_again() {
     // Fails in the workers, at some row of every task.
     let sql = "SELECT sum(l_orderkey / (l_linenumber - 1)) FROM lineitem GROUP BY l_returnflag";
     for seed in 1..=5 {
-        Case::S3(S3Fault::SlowDown).begin(&bench.sandbox, seed, RATE);
+        Case::S3(S3Fault::SlowDown).begin(&bench.sandbox, dose(seed));
         let before = bench.sandbox.lambda.invocation_log().len();
         let error = bench.engine.run(sql).expect_err("a division by zero");
         bench.engine.idle();
@@ -108,7 +107,7 @@ fn a_mistake_in_a_query_is_told_whatever_else_goes_wrong() {
         ("SELEKT 1", ErrorCode::Syntax),
         ("SELECT * FROM no_such_table", ErrorCode::NotFound),
     ] {
-        Case::All.begin(&bench.sandbox, 1, 1.0);
+        Case::All.begin(&bench.sandbox, Dose { rate: 1.0, ..dose(1) });
         let error = bench.engine.run(sql).expect_err(sql);
         Case::All.end(&bench.sandbox);
         assert!(error.code == code || error.code == ErrorCode::Syntax, "{sql}: {error}");
@@ -160,17 +159,36 @@ fn an_object_that_is_replaced_between_two_reads_is_never_mixed() {
 }
 
 #[test]
+fn tasks_that_all_run_twice_at_once_are_not_mixed() {
+    let bench = FaultBench::shared();
+    let mut report = Report::default();
+    for seed in 1..=3 {
+        for number in SAMPLE {
+            report.add(bench.run(Case::Lambda(LambdaFault::Duplicate), Dose { rate: 1.0, ..dose(seed) }, number));
+        }
+    }
+    assert!(report.complaints().is_empty(), "{}", report.complaints());
+    assert_eq!(report.count(|verdict| *verdict == Verdict::Right), report.records.len(), "{:?}", report.records);
+}
+
+#[test]
 fn the_same_seed_injects_the_same_faults_into_a_query() {
     let bench = FaultBench::shared();
     // What hits invocations alone: how S3 is asked depends on timing (which of two reads is the first, what is still cached).
     let faults = |seed| {
-        let record = bench.run(Case::Lambda(LambdaFault::CrashBeforeOutput), seed, 0.3, 6);
+        let record = bench.run(Case::Lambda(LambdaFault::CrashBeforeOutput), Dose { rate: 0.3, ..dose(seed) }, 6);
         assert!(record.is_allowed(), "{record:?}");
         record.injected
     };
     let runs: Vec<_> = (1..=6).map(|seed| (faults(seed), faults(seed))).collect();
     assert!(runs.iter().all(|(one, other)| one == other), "{runs:?}");
     assert!(runs.iter().any(|(one, _)| !one.is_empty()), "{runs:?}");
+}
+
+/// One request in ten; late by more than a query takes here.
+fn dose(seed: u64) -> Dose {
+    let rate = std::env::var("ARACHNE_TEST_FAULTS_RATE").ok().and_then(|rate| rate.parse().ok()).unwrap_or(0.1);
+    Dose { seed, rate, delay: Duration::from_millis(if long() { 1500 } else { 400 }) }
 }
 
 fn long() -> bool {
