@@ -9,6 +9,7 @@ use arachne_engine::worker::{Worker, WorkerSettings};
 use arachne_server::settings::{Settings, Sources};
 use arachne_server::wiring;
 use clap::Args;
+use tokio::runtime::Handle;
 
 use crate::exit::Exit;
 use crate::shutdown;
@@ -43,17 +44,16 @@ pub(crate) struct WorkerOptions {
     config: Option<PathBuf>,
 }
 
-pub(crate) async fn run(options: WorkerOptions) -> anyhow::Result<Exit> {
-    if options.cluster {
-        return serve_cluster(options).await;
-    }
+/// Lambda's worker.
+pub(crate) async fn run() -> anyhow::Result<Exit> {
     arachne_lambda::logging::init();
     let worker = Worker::try_new(WorkerSettings::from_lambda_env())?;
     arachne_lambda::handler::run(worker).await.map_err(|error| anyhow::anyhow!("the worker ended: {error}"))?;
     Ok(Exit::Done)
 }
 
-async fn serve_cluster(options: WorkerOptions) -> anyhow::Result<Exit> {
+/// A cluster's worker: plans are executed on `threads`, the current runtime only talks.
+pub(crate) async fn serve_cluster(options: WorkerOptions, threads: &Handle) -> anyhow::Result<Exit> {
     // Listens for signals before anything is there to end.
     let stop = tokio::spawn(shutdown::requested());
     let settings = match Sources::of_process(options.config, Vec::new()).load() {
@@ -70,7 +70,7 @@ async fn serve_cluster(options: WorkerOptions) -> anyhow::Result<Exit> {
         of_cluster.max_tasks = max_tasks as usize;
     }
     let stores = Arc::new(wiring::object_stores(&settings).await);
-    let worker = match ClusterWorker::bind(of_cluster, stores).await {
+    let worker = match ClusterWorker::bind(of_cluster, stores, threads.clone()).await {
         Ok(worker) => worker,
         Err(error) => return Ok(cannot_start(&error)),
     };

@@ -14,6 +14,7 @@ use arachne_tests::engine::{Engine, Outcome, Width};
 use arachne_tests::sandbox::{Sandbox, block_on};
 use arachne_tests::tpch::{Dataset, Form, TABLES, TpchQuery, ddl, table_name};
 use arachne_tests::traps::TrapTables;
+use tokio::runtime::Handle;
 
 const WIDTHS: [Width; 4] = [
     Width { tasks: 1, partitions: 2 },
@@ -251,6 +252,24 @@ fn a_cancelled_query_leaves_nothing_running() {
     nothing_runs(&processes);
 }
 
+/// A join that makes many rows of few never waits for anything, and so would not notice.
+#[test]
+fn a_query_that_only_computes_stops_when_it_is_cancelled() {
+    let (sandbox, processes) = own_cluster(1);
+    let engine = tables(&sandbox, &processes, THREE_BY_TWO);
+    let running = engine.start(
+        "SELECT count(*) FROM lineitem a JOIN lineitem b ON a.l_suppkey < b.l_suppkey AND a.l_comment < b.l_comment \
+         JOIN orders c ON b.l_suppkey < c.o_custkey AND a.l_comment < c.o_comment",
+        &[],
+    );
+    wait_until("the worker works", || processes.workers[0].log().contains("a task begins"));
+    std::thread::sleep(Duration::from_millis(500));
+    running.handle().cancel();
+    running.finish().expect_err("a cancelled query has no answer");
+    std::thread::sleep(Duration::from_secs(1));
+    nothing_runs(&processes);
+}
+
 #[test]
 fn a_worker_that_is_asked_to_stop_ends_what_it_runs() {
     let (sandbox, processes) = own_cluster(1);
@@ -272,7 +291,9 @@ fn a_worker_of_another_version_is_refused_by_name() {
     let url = block_on(async {
         let mut settings = ClusterWorkerSettings::new(([127, 0, 0, 1], 0).into());
         settings.version = other.to_owned();
-        let worker = ClusterWorker::bind(settings, Arc::new(ObjectStores::new(Default::default()))).await.unwrap();
+        let worker = ClusterWorker::bind(settings, Arc::new(ObjectStores::new(Default::default())), Handle::current())
+            .await
+            .unwrap();
         let url = format!("http://{}", worker.address());
         tokio::spawn(worker.serve(std::future::pending()));
         url

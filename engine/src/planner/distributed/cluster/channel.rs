@@ -19,6 +19,7 @@ use datafusion_distributed::{
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::HeaderMap;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tonic::transport::Endpoint;
 use tracing::debug;
@@ -51,10 +52,17 @@ pub(super) const STREAM_WINDOW: u32 = 1 << 20;
 /// One connection per worker, shared by all queries of the process; opened when first used, and again after it broke.
 #[derive(Default)]
 pub(super) struct Channels {
+    /// Where connections are driven; by default where they are opened.
+    runtime: Option<Handle>,
     open: Mutex<HashMap<Url, BoxCloneSyncChannel>>,
 }
 
 impl Channels {
+    /// Driven by a runtime that does not compute, so that they are heard whatever the operators do.
+    pub(super) fn driven_by(runtime: Handle) -> Self {
+        Self { runtime: Some(runtime), open: Mutex::default() }
+    }
+
     pub(super) fn to(&self, worker: &Url) -> Result<Box<dyn WorkerChannel>, Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = open.get(worker) {
@@ -70,6 +78,7 @@ impl Channels {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_stream_window_size(STREAM_WINDOW)
             .http2_max_header_list_size(MAX_HEADER_BYTES);
+        let _driven = self.runtime.as_ref().map(Handle::enter);
         let channel = BoxCloneSyncChannel::new(endpoint.connect_lazy());
         open.insert(worker.clone(), channel.clone());
         Ok(create_worker_client(channel))
@@ -185,7 +194,11 @@ impl WorkerChannel for ClusterChannel {
 
 fn report(reporter: &RunReporter, attempt: Attempt, metrics: &[datafusion::physical_plan::metrics::MetricsSet]) {
     let Some(Figures { stats, rows_out, bytes_out }) = Figures::from_metrics(metrics) else { return };
-    reporter.finished(attempt, &stats, TaskOutput { offsets: vec![0, bytes_out], inline: None, copy: None, rows: rows_out });
+    reporter.finished(
+        attempt,
+        &stats,
+        TaskOutput { offsets: vec![0, bytes_out], inline: None, copy: None, rows: rows_out },
+    );
 }
 
 /// The workers of one run, dealt out by turns: a stage goes on where the one before it stopped, so that stages of one task do not

@@ -13,6 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion_distributed::{
     DistributedExt, WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse, WorkerQueryContext, WorkerSessionBuilder,
 };
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::debug;
 
@@ -22,6 +23,7 @@ use super::header::QueryHeader;
 use super::wire_error::to_wire;
 use crate::error::{Error, ErrorCode};
 use crate::planner::distributed::codec::ArachneCodec;
+use crate::planner::yielding::yielding;
 use crate::protocol::{FilePin, TaskStats};
 use crate::storage::{Pins, StoreMeter, prepare_scans};
 use crate::worker::{Surroundings, Worker};
@@ -36,6 +38,8 @@ pub(super) struct TaskSessions {
     /// Closed when the worker is asked to stop.
     pub(super) slots: Arc<Semaphore>,
     pub(super) max_tasks: usize,
+    /// Where plans are executed.
+    pub(super) compute: Handle,
 }
 
 #[async_trait]
@@ -59,13 +63,13 @@ impl TaskSessions {
         for (name, value) in &header.options {
             config.options_mut().set(name, value)?;
         }
-        config.set_extension(Arc::new(ClusterTask::new(surroundings, slot)));
+        config.set_extension(Arc::new(ClusterTask::new(surroundings, slot, self.compute.clone())));
         config.set_distributed_user_codec(ArachneCodec);
         config.set_distributed_channel_resolver(WorkerResolver(Arc::clone(&self.channels)));
         let read_ahead = self.worker.settings().read_ahead.clone();
         config.set_distributed_worker_plan_rewrite_handler(move |event: WorkerPlanRewriteEvent<'_>| {
             let plan = prepare_scans(event.plan, &read_ahead).map_err(|error| to_wire(&error.into()))?;
-            Ok(WorkerPlanRewriteEventResponse::new(plan))
+            Ok(WorkerPlanRewriteEventResponse::new(yielding(plan)?))
         });
         Ok(builder.with_runtime_env(runtime).build())
     }
@@ -95,6 +99,7 @@ impl TaskSessions {
 /// What the library does not know of a task. Found in its session, by the task's node.
 #[derive(Debug)]
 pub(super) struct ClusterTask {
+    pub(super) compute: Handle,
     surroundings: Surroundings,
     started: Instant,
     elapsed_ms: AtomicU64,
@@ -106,8 +111,9 @@ pub(super) struct ClusterTask {
 }
 
 impl ClusterTask {
-    fn new(surroundings: Surroundings, slot: OwnedSemaphorePermit) -> Self {
+    fn new(surroundings: Surroundings, slot: OwnedSemaphorePermit, compute: Handle) -> Self {
         Self {
+            compute,
             surroundings,
             started: Instant::now(),
             elapsed_ms: AtomicU64::new(0),

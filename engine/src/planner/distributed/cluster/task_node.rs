@@ -10,7 +10,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::repartition::RepartitionExec;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
     ReplaceChildrenOptions,
@@ -24,8 +24,11 @@ use crate::planner::distributed::channel::compress;
 use crate::protocol::FilePin;
 use crate::storage::pins_of;
 
-/// Passes rows through. On its way to the worker it holds the pins of the files below it; there it counts, and puts errors into
-/// the form that travels.
+/// Batches of a partition that wait for the network.
+const BATCHES_AHEAD: usize = 2;
+
+/// Passes rows through. On its way to the worker it holds the pins of the files below it; there it counts, puts errors into
+/// the form that travels, and parts what computes from what talks.
 #[derive(Debug)]
 pub(in crate::planner::distributed) struct ClusterTaskExec {
     input: Arc<dyn ExecutionPlan>,
@@ -119,15 +122,23 @@ impl ExecutionPlan for ClusterTaskExec {
             return internal_err!("a task of a cluster's query was executed in the coordinator");
         };
         let running = task.partition_started(self.input.output_partitioning().partition_count());
-        let input = self.input.execute(partition, context).map_err(|error| to_wire(&error))?;
-        let rows = input.map(move |batch| match batch {
-            Ok(batch) => {
-                running.gave(&batch);
-                Ok(batch)
+        // What the operators spawn, now and later, goes to the threads that compute.
+        let _computing = task.compute.enter();
+        let mut input = self.input.execute(partition, context).map_err(|error| to_wire(&error))?;
+        let mut builder = RecordBatchReceiverStream::builder(self.schema(), BATCHES_AHEAD);
+        let output = builder.tx();
+        builder.spawn(async move {
+            while let Some(batch) = input.next().await {
+                let batch = batch.inspect(|batch| running.gave(batch)).map_err(|error| to_wire(&error));
+                let failed = batch.is_err();
+                // Nobody listens any more: the query has ended, or has enough rows.
+                if output.send(batch).await.is_err() || failed {
+                    break;
+                }
             }
-            Err(error) => Err(to_wire(&error)),
+            Ok(())
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        Ok(builder.build())
     }
 
     /// What the task did: the library collects metrics when the query has ended, and sends them to the coordinator.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use datafusion_distributed::Worker as LibraryWorker;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -48,7 +49,7 @@ impl ClusterWorkerSettings {
     }
 }
 
-/// Runs tasks of any number of queries, each in a session of its own, on the current runtime.
+/// Runs tasks of any number of queries, each in a session of its own.
 pub struct ClusterWorker {
     listener: TcpListener,
     address: SocketAddr,
@@ -59,11 +60,12 @@ pub struct ClusterWorker {
 }
 
 impl ClusterWorker {
-    /// Listens; tasks are taken once it [serves](Self::serve).
+    /// Listens; tasks are taken once it [serves](Self::serve). Plans are executed on the runtime of `compute`; the current one only
+    /// talks, so that a worker is heard from and can be stopped whatever its operators do.
     ///
     /// # Errors
     /// `Unavailable` when it cannot listen there; when the spill folder cannot be used.
-    pub async fn bind(settings: ClusterWorkerSettings, stores: Arc<ObjectStores>) -> Result<Self> {
+    pub async fn bind(settings: ClusterWorkerSettings, stores: Arc<ObjectStores>, compute: Handle) -> Result<Self> {
         let ClusterWorkerSettings { listen, worker, max_tasks, version, grace } = settings;
         let cannot =
             |error: std::io::Error| Error::new(ErrorCode::Unavailable, format!("cannot listen on {listen}: {error}"));
@@ -74,9 +76,10 @@ impl ClusterWorker {
         let sessions = TaskSessions {
             worker: Arc::new(Worker::try_with_stores(worker, stores)?),
             version: version.as_str().into(),
-            channels: Arc::new(Channels::default()),
+            channels: Arc::new(Channels::driven_by(Handle::current())),
             slots: Arc::clone(&slots),
             max_tasks,
+            compute,
         };
         let service = LibraryWorker::from_session_builder(sessions).with_version(version);
         Ok(Self { listener, address, slots, max_tasks, grace, service })
