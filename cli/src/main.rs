@@ -100,7 +100,8 @@ fn dispatch(command: Command, front: &Runtime, threads: &Handle) -> anyhow::Resu
         Command::Sandbox(options) => threads.block_on(sandbox::run(options)),
         Command::Serve(options) => front.block_on(serve::run(options, threads)),
         Command::Doctor(options) => threads.block_on(doctor::run(options)),
-        Command::Worker(options) => threads.block_on(worker::run(options)),
+        Command::Worker(options) if options.cluster => front.block_on(worker::serve_cluster(options, threads)),
+        Command::Worker(_) => threads.block_on(worker::run()),
     }
 }
 
