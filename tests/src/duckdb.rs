@@ -1,5 +1,7 @@
 //! The independent engine: DuckDB's answers over the same files.
 
+mod session;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
@@ -8,6 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::answer::Answer;
 use crate::venv::Venv;
+
+pub use session::DuckDbSession;
 
 const SCRIPT: &str = include_str!("duckdb_answers.py");
 

@@ -62,10 +62,13 @@ pub(super) fn append_rows(batch: &RecordBatch, rows: &mut Vec<Vec<Value>>) -> Re
         .collect::<Result<Vec<_>>>()?;
     for row in 0..batch.num_rows() {
         let values = columns.iter().map(|(column, kind, formatter)| {
-            if column.is_null(row) {
+            // An array of the type Null has no list of its nulls.
+            if column.is_null(row) || column.data_type() == &DataType::Null {
                 return Ok(Value::Null);
             }
-            Value::parse(Some(&formatter.value(row).try_to_string()?), *kind)
+            let text = formatter.value(row).try_to_string()?;
+            let text = if is_moment(column.data_type()) { without_needless_digits(text) } else { text };
+            Value::parse(Some(&text), *kind)
         });
         rows.push(values.collect::<Result<_>>()?);
     }
@@ -77,6 +80,21 @@ fn kind_of(data_type: &DataType) -> Kind {
         DataType::Float16 | DataType::Float32 | DataType::Float64 => Kind::Float,
         other if other.is_integer() || other.is_decimal() => Kind::Exact,
         _ => Kind::Text,
+    }
+}
+
+fn is_moment(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(..) | DataType::Time32(_) | DataType::Time64(_))
+}
+
+/// Arrow writes fractions of a second with 3, 6 or 9 digits, others with as many as they have.
+fn without_needless_digits(moment: String) -> String {
+    let Some((whole, fraction)) = moment.split_once('.') else { return moment };
+    let digits = fraction.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let zone = &fraction[digits.len()..];
+    match digits.trim_end_matches('0') {
+        "" => format!("{whole}{zone}"),
+        digits => format!("{whole}.{digits}{zone}"),
     }
 }
 
