@@ -29,10 +29,10 @@ pub(crate) fn request_name(run: RunId, attempt: Attempt) -> String {
     format!("{run}/{}/{}/{}.request.json", attempt.task.stage, attempt.task.task, attempt.number)
 }
 
-/// The manifest of a stage, where it is too large to be sent with every request.
+/// A manifest, where it is too large to be sent with every request.
 #[cfg(feature = "coordinator")]
-pub(crate) fn manifest_name(run: RunId, stage: u32) -> String {
-    format!("{run}/{stage}/manifest")
+pub(crate) fn manifest_name(run: RunId, folder: &str) -> String {
+    format!("{run}/{folder}/manifest")
 }
 
 /// There when attempts of the run are to stop; holds a `CancelMarker`.
@@ -48,9 +48,13 @@ pub(crate) fn run_prefix(exchange: &ExchangeConfig, run: RunId) -> Result<Path> 
 
 /// The key of a named object below the exchange's URL.
 pub(crate) fn path(exchange: &ExchangeConfig, name: &str) -> Result<Path> {
-    let prefix = Path::from_url_path(url(exchange)?.path())
-        .map_err(|error| Error::new(ErrorCode::InvalidArgument, format!("exchange location: {error}")))?;
-    Ok(name.split('/').fold(prefix, |path, part| path.join(part)))
+    Ok(name.split('/').fold(root(exchange)?, |path, part| path.join(part)))
+}
+
+/// All runs lie below this.
+pub(crate) fn root(exchange: &ExchangeConfig) -> Result<Path> {
+    Path::from_url_path(url(exchange)?.path())
+        .map_err(|error| Error::new(ErrorCode::InvalidArgument, format!("exchange location: {error}")))
 }
 
 pub(crate) fn url(exchange: &ExchangeConfig) -> Result<Url> {

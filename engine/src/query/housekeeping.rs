@@ -9,12 +9,13 @@ use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::clean_up::remove_run;
 use super::execution::cancelled;
 use super::journal::recorded;
-use super::remote::remove_run;
 use super::request::QueryId;
 use super::shared::Shared;
 use crate::error::{Error, ErrorCode, Result};
+use crate::exchange::Marker;
 use crate::protocol::RunId;
 
 /// How often somebody's wish to cancel is looked for.
@@ -23,6 +24,9 @@ const TICK: Duration = Duration::from_millis(500);
 const HEARTBEAT_EVERY: u64 = 10;
 const RECOVER_EVERY: u64 = 60;
 const FORGET_EVERY: u64 = 7200;
+
+/// Runs in the exchange that nothing was written for since then belong to nobody. Longer than any query is expected to take.
+const SWEEP_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Without a sign of life for so long, a coordinator of which nothing else is known counts as dead.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
@@ -39,6 +43,11 @@ pub(super) async fn keep_house(shared: Arc<Shared>) {
             if count.is_multiple_of(RECOVER_EVERY) { shared.recover().await } else { Ok(()) },
             if count.is_multiple_of(FORGET_EVERY) { shared.forget().await } else { Ok(()) },
         ];
+        if count.is_multiple_of(FORGET_EVERY)
+            && let Err(error) = shared.sweep_exchange(SWEEP_AFTER).await
+        {
+            warn!(%error, "the exchange could not be swept");
+        }
         for error in done.into_iter().filter_map(Result::err) {
             warn!(%error, "the history could not be kept up to date");
         }
@@ -94,9 +103,10 @@ impl Shared {
                 self.fail(record.clone(), owner).await?;
             }
             let ended = record.ended.unwrap_or(owner.last_seen);
-            self.sweep(&record).await;
             // A worker that was under way may still write; after its time it cannot.
-            if (self.clock)().saturating_sub(ended) > millis(self.settings.task_timeout) || record.runs.is_empty() {
+            let over = (self.clock)().saturating_sub(ended) > millis(self.settings.task_timeout);
+            self.sweep(&record, if over { Marker::Remove } else { Marker::Keep }).await;
+            if over || record.runs.is_empty() {
                 self.history.swept(&record.id).await?;
             } else {
                 left += 1;
@@ -126,10 +136,10 @@ impl Shared {
         Ok(())
     }
 
-    async fn sweep(&self, record: &QueryRecord) {
+    async fn sweep(&self, record: &QueryRecord, marker: Marker) {
         for run in &record.runs {
             let Ok(id) = Uuid::parse_str(&run.id) else { continue };
-            if let Err(error) = remove_run(&self.stores, &run.exchange, RunId(id)).await {
+            if let Err(error) = remove_run(&self.stores, &run.exchange, RunId(id), marker).await {
                 warn!(run = run.id, %error, "exchange objects were left behind");
             }
         }
@@ -150,6 +160,7 @@ impl Shared {
     pub(super) async fn take_leave(&self) -> Result<()> {
         if self.history.unsettled(&self.owner).await?.is_empty() {
             self.history.retire(&self.owner).await?;
+            self.liveness.leave();
         }
         Ok(())
     }

@@ -10,19 +10,20 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryFutureExt, TryStreamExt};
 
+use super::clean_up::CleanUp;
 #[cfg(feature = "cluster")]
 use super::cluster::rows_of_cluster;
 use super::handle::Rows;
 use super::placement::{Place, Placed};
-use super::remote::{RemoteRun, remove_exchange};
+use super::remote::RemoteRun;
 use super::session::QuerySession;
 use super::settings::Compute;
 use super::shared::QueryContext;
 use crate::error::{Error, Result};
-use crate::exchange::Source;
 #[cfg(feature = "cluster")]
 use crate::planner::distributed::DistributedPlan;
 use crate::planner::distributed::open_output;
+use crate::planner::yielding::yielding;
 
 /// Starts a plan; nothing has been read when this returns. A run that may leave objects in the exchange is noted in the history
 /// before.
@@ -38,6 +39,7 @@ fn start(query: &QueryContext, session: &QuerySession, placed: Placed) -> Result
     let Placed { state, place, .. } = placed;
     match place {
         Place::Here(plan) => {
+            let plan = yielding(plan)?;
             query.ledger.add_plan(Arc::clone(&plan));
             let context = Arc::new(TaskContext::from(&state));
             Ok(rows(execute_stream(plan, context)?))
@@ -49,7 +51,7 @@ fn start(query: &QueryContext, session: &QuerySession, placed: Placed) -> Result
             Ok(rows_of_cluster(query, state, DistributedPlan::on_one_worker(plan)?))
         }
         Place::Stages(plan) => {
-            let RemoteRun { run, source } = RemoteRun::start(
+            let RemoteRun { run, source, clean_up } = RemoteRun::start(
                 &query.shared,
                 &session.settings,
                 &state,
@@ -57,12 +59,12 @@ fn start(query: &QueryContext, session: &QuerySession, placed: Placed) -> Result
                 &query.ledger,
                 &query.cancel,
             )?;
-            let stream = plan.execute(&state, run, source.clone())?;
-            Ok(swept(query, rows(stream), source))
+            let stream = plan.execute(&state, run, source)?;
+            Ok(cleaned_up(query, rows(stream), clean_up))
         }
         Place::OneWorker { plan, task: spec } => {
             let schema = plan.schema();
-            let RemoteRun { run, source } = RemoteRun::start(
+            let RemoteRun { run, source, clean_up } = RemoteRun::start(
                 &query.shared,
                 &session.settings,
                 &state,
@@ -71,55 +73,40 @@ fn start(query: &QueryContext, session: &QuerySession, placed: Placed) -> Result
                 &query.cancel,
             )?;
             let task = spec.task;
-            let reading = source.clone();
             let batches = async move {
                 run.submit(*spec).await?;
                 let produced = run.committed(task).await?;
-                open_output(&reading, &produced)
+                open_output(&source, &produced)
             };
             let stream =
                 RecordBatchStreamAdapter::new(schema, batches.map_err(DataFusionError::from).try_flatten_stream());
-            Ok(swept(query, rows(Box::pin(stream)), source))
+            Ok(cleaned_up(query, rows(Box::pin(stream)), clean_up))
         }
     }
 }
 
-/// Removes the run's exchange objects when its rows have ended or nobody wants them any more.
-fn swept(query: &QueryContext, rows: Rows, source: Source) -> Rows {
-    let sweep = Sweep { query: query.clone(), source: Some(source) };
+/// Lets go of the run, and then of what removes its exchange objects, when its rows have ended or nobody wants them any more.
+fn cleaned_up(query: &QueryContext, rows: Rows, clean_up: Option<CleanUp>) -> Rows {
     let Rows { schema, batches } = rows;
-    let batches = batches
-        .map(Some)
-        .chain(stream::once(async { None }))
-        .scan(sweep, |sweep, item| {
-            let ended = !matches!(item, Some(Ok(_)));
-            let wrote = ended && sweep.query.ledger.wrote_exchange();
-            let left = sweep.source.take_if(|_| ended).filter(|_| wrote);
-            async move {
-                if let Some(source) = left {
-                    remove_exchange(source).await;
+    let meter = Arc::clone(&query.ledger.meter);
+    let batches = stream::unfold(Some((batches, clean_up)), move |state| {
+        let meter = Arc::clone(&meter);
+        async move {
+            let (mut batches, clean_up) = state?;
+            match batches.next().await {
+                Some(Ok(batch)) => Some((Ok(batch), Some((batches, clean_up)))),
+                ended => {
+                    if clean_up.as_ref().is_some_and(CleanUp::is_needed) {
+                        // It is made when the bill has been written.
+                        meter.expect_list();
+                    }
+                    drop((batches, clean_up));
+                    Some((ended?, None))
                 }
-                item
             }
-        })
-        .boxed();
-    Rows { schema, batches }
-}
-
-/// Sweeps the exchange in the background when the rows are dropped before their end.
-struct Sweep {
-    query: QueryContext,
-    source: Option<Source>,
-}
-
-impl Drop for Sweep {
-    fn drop(&mut self) {
-        if let Some(source) = self.source.take()
-            && self.query.ledger.wrote_exchange()
-        {
-            self.query.shared.background.spawn(remove_exchange(source));
         }
-    }
+    });
+    Rows { schema, batches: batches.boxed() }
 }
 
 fn rows(stream: SendableRecordBatchStream) -> Rows {

@@ -4,6 +4,7 @@
 mod cluster;
 mod admission;
 mod analysis;
+mod clean_up;
 mod coordination;
 mod cost;
 mod estimate;
@@ -52,3 +53,4 @@ pub use stats::QueryStats;
 pub use arachne_catalog::history::{HistoryFilter, QueryHistory, UnknownRecordState};
 
 pub use crate::coordinator::{StageStats, TaskDetail};
+pub use crate::exchange::Swept;

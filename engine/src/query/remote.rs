@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::execution::SessionState;
-use futures::TryStreamExt as _;
-use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
 
+use super::clean_up::CleanUp;
 use super::ledger::Ledger;
 use super::settings::EngineSettings;
 use super::shared::Shared;
@@ -16,8 +14,8 @@ use crate::coordinator::{COMBINE_ABOVE, Run, RunConfig, SchedulerLimits, Specula
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Source, layout};
 use crate::planner::session::options_for_workers;
-use crate::protocol::{ExchangeConfig, RunId};
-use crate::storage::{ObjectStores, exchange_store};
+use crate::protocol::ExchangeConfig;
+use crate::storage::exchange_store;
 
 /// Answers carry so much of a stage that the coordinator reads: base64 makes a third more of it, and Lambda's limit is 6 MiB.
 const INLINE_LIMIT_HEAD: u64 = 4 * 1024 * 1024;
@@ -25,15 +23,16 @@ const INLINE_LIMIT_HEAD: u64 = 4 * 1024 * 1024;
 /// And so much of a stage that workers read: every one of them gets the manifest with it.
 const INLINE_LIMIT_STAGE: u64 = 16 * 1024;
 
-/// A run that has started, and where its outputs are read.
+/// A run that has started, where its outputs are read, and what removes them: to be held as long as rows are wanted.
 pub(super) struct RemoteRun {
     pub(super) run: Run,
     pub(super) source: Source,
+    pub(super) clean_up: Option<CleanUp>,
 }
 
 impl RemoteRun {
     pub(super) fn start(
-        shared: &Shared,
+        shared: &Arc<Shared>,
         settings: &EngineSettings,
         state: &SessionState,
         head_inputs: BTreeSet<u32>,
@@ -75,31 +74,10 @@ impl RemoteRun {
         };
         let run_handle = Run::start(config, cancel);
         ledger.add_run(run_handle.observer());
-        Ok(Self { run: run_handle, source: Source::new(run, exchange.zip(store), &shared.memory) })
+        let clean_up = exchange
+            .clone()
+            .map(|exchange| CleanUp::new(shared, exchange, run, run_handle.observer(), settings.task_timeout));
+        let source = Source::new(run, exchange.zip(store), &state.runtime_env().memory_pool);
+        Ok(Self { run: run_handle, source, clean_up })
     }
-}
-
-/// Removes everything a run wrote. What cannot be removed is left to the bucket's lifecycle rule, and said so in the log.
-pub(super) async fn remove_exchange(source: Source) {
-    let Some((exchange, store)) = &source.exchange else { return };
-    if let Err(error) = remove_below(exchange, store, source.run).await {
-        warn!(run = %source.run, %error, "exchange objects were left behind");
-    }
-}
-
-/// Removes what a run of another process, or of an ended query, has left.
-pub(super) async fn remove_run(stores: &ObjectStores, exchange: &str, run: RunId) -> Result<()> {
-    let exchange = ExchangeConfig { url: exchange.to_owned() };
-    let store = exchange_store(stores, &layout::url(&exchange)?, Arc::default())?;
-    remove_below(&exchange, &store, run).await
-}
-
-async fn remove_below(exchange: &ExchangeConfig, store: &Arc<dyn ObjectStore>, run: RunId) -> Result<()> {
-    let prefix = layout::run_prefix(exchange, run)?;
-    let names: Vec<_> = store.list(Some(&prefix)).map_ok(|object| object.location).try_collect().await?;
-    debug!(%run, objects = names.len(), "removing exchange objects");
-    for name in names {
-        store.delete(&name).await?;
-    }
-    Ok(())
 }

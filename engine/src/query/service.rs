@@ -1,6 +1,7 @@
 //! The one service behind every door.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arachne_catalog::Catalog;
 use arachne_catalog::history::{HistoryFilter, QueryRecord};
@@ -11,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::admission::Gate;
+use super::clean_up::ExchangeRuns;
 use super::coordination::Coordination;
 use super::execution::{self, cancelled};
 use super::handle::{QueryHandle, ResultStream};
@@ -25,6 +27,7 @@ use super::session::SessionSettings;
 use super::settings::EngineSettings;
 use super::shared::{Clock, Shared};
 use crate::error::{Error, ErrorCode, Result};
+use crate::exchange::Swept;
 use crate::invoker::WorkerInvoker;
 #[cfg(feature = "cluster")]
 use crate::planner::distributed::ClusterMembers;
@@ -82,6 +85,7 @@ impl QueryService {
             gate: Gate::new(queue),
             living: Living::default(),
             threads,
+            exchange_runs: ExchangeRuns::default(),
             background: TaskTracker::new(),
             settings,
         };
@@ -209,6 +213,15 @@ impl QueryService {
     /// When the history does not answer.
     pub async fn recover(&self) -> Result<()> {
         self.shared.recover().await
+    }
+
+    /// Removes what queries have left in the exchange that died with their coordinator, and of which nothing was written for
+    /// `older_than`. Part of [`keep_house`](Self::keep_house), which does so every hour with a day.
+    ///
+    /// # Errors
+    /// When the exchange cannot be listed, or an object in it not be removed.
+    pub async fn sweep_exchange(&self, older_than: Duration) -> Result<Swept> {
+        self.shared.sweep_exchange(older_than).await
     }
 
     /// Stops all queries, waits until that is written down and cleaned up, and takes leave of other coordinators. The last thing

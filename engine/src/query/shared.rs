@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admission::Gate;
+use super::clean_up::ExchangeRuns;
 use super::coordination::{Liveness, RetentionSettings};
 use super::journal::Journal;
 use super::ledger::Ledger;
@@ -55,6 +56,7 @@ pub(super) struct Shared {
     pub(super) living: Living,
     /// Where queries compute; where they are started, if not set.
     pub(super) threads: Option<Handle>,
+    pub(super) exchange_runs: ExchangeRuns,
     /// Work that outlives a query: its last entry in the history, and removing its exchange objects.
     pub(super) background: TaskTracker,
 }

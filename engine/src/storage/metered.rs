@@ -80,6 +80,12 @@ impl StoreMeter {
         };
     }
 
+    /// Counts a listing that is made when nobody counts any more.
+    #[cfg(feature = "coordinator")]
+    pub(crate) fn expect_list(&self) {
+        self.listed(0);
+    }
+
     /// A listing is at least one request; a further one for each further page.
     fn listed(&self, keys: u64) {
         self.list.fetch_add(keys.div_ceil(KEYS_PER_PAGE).max(1), Relaxed);
