@@ -250,6 +250,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn behind_a_network_gaps_up_to_a_mebibyte_are_read_and_long_ranges_come_in_pieces() {
+        const MIB: u64 = 1024 * 1024;
+        let (memory, path) = (InMemory::new(), Path::from("object"));
+        memory.put(&path, vec![7; 30 * MIB as usize].into()).await.unwrap();
+        let gets = async |ranges: &[Range<u64>]| {
+            let meter = Arc::new(StoreMeter::default());
+            let metered = Metered::new(Arc::new(memory.fork()), Arc::clone(&meter), Traffic::Scan);
+            let store = Ranged::new(Arc::new(metered), RangePolicy::REMOTE, Arc::new(Semaphore::new(8)));
+            store.get_ranges(&path, ranges).await.unwrap();
+            (meter.snapshot().get, meter.snapshot().bytes_scanned / MIB)
+        };
+        assert_eq!(gets(&[0..MIB, 2 * MIB..3 * MIB]).await, (1, 3), "a gap of 1 MiB");
+        assert_eq!(gets(&[0..MIB, 2 * MIB + 1..3 * MIB + 1]).await, (2, 2), "a larger gap");
+        assert_eq!(gets(&[0..8 * MIB]).await.0, 1);
+        assert_eq!(gets(&[0..20 * MIB]).await.0, 3, "pieces of at most 8 MiB");
+    }
+
+    #[tokio::test]
     async fn one_permit_is_enough_for_any_number_of_readers() {
         let (store, _, path) = ranged(1000, 1).await;
         let whole = content(1000);
