@@ -8,15 +8,17 @@ use std::time::Duration;
 use arachne_catalog::MemoryCatalog;
 use arachne_engine::invoker::WorkerInvoker;
 use arachne_engine::query::{
-    Coordination, EngineSettings, PriceBook, QueryHandle, QueryRequest, QueryService, QueryServiceParts, QueryStats,
+    Clock, Coordination, EngineSettings, PriceBook, QueryHandle, QueryRequest, QueryService, QueryServiceParts,
+    QueryStats,
 };
-use arachne_engine::storage::ObjectStores;
+use arachne_engine::storage::{ObjectStores, StorageSettings};
 use arachne_engine::worker::{InProcessInvoker, Worker, WorkerSettings};
 use arachne_engine::{Error, Result};
 use arachne_lambda::{AwsInvoker, LambdaCredentials, LambdaSettings, TwoLevelInvoker, TwoLevelSettings};
 use futures::TryStreamExt;
-use object_store::ObjectStore;
+use object_store::aws::AwsCredential;
 use object_store::memory::InMemory;
+use object_store::{ObjectStore, StaticCredentialProvider};
 use url::Url;
 
 use crate::answer::Answer;
@@ -43,6 +45,9 @@ pub struct Engine {
     /// The coordinator's, and the workers' where they are in this process.
     stores: Vec<Arc<ObjectStores>>,
 }
+
+/// Now, for queries: 2023-11-14 22:13:20 UTC, in milliseconds.
+const FIXED_CLOCK: Clock = || 1_700_000_000_000;
 
 /// The rows and the bill.
 #[derive(Debug)]
@@ -155,9 +160,25 @@ impl Engine {
         self
     }
 
-    /// Makes a bucket of the sandbox's S3 known.
+    /// Makes a bucket of the sandbox's S3 known, through the client that the engine would make of its settings.
     pub fn with_bucket(self, sandbox: &Sandbox, bucket: &str) -> Self {
-        self.with_store(bucket, sandbox.bucket(bucket))
+        let s3 = sandbox.s3.settings();
+        let settings = StorageSettings {
+            endpoint: Some(sandbox.s3.url()),
+            region: Some(s3.region.clone()),
+            ..StorageSettings::default()
+        };
+        let credentials =
+            AwsCredential { key_id: s3.access_key.clone(), secret_key: s3.secret_key.clone(), token: None };
+        let stores = ObjectStores::new(settings).with_credentials(Arc::new(StaticCredentialProvider::new(credentials)));
+        let client = stores.get(&bucket_url(bucket)).expect("a client of the local S3");
+        self.with_store(bucket, client)
+    }
+
+    /// A service over the same stores whose own exchange is the bucket, with a clock that goes.
+    pub fn sweeping(&self, bucket: &str, clock: fn() -> i64) -> QueryService {
+        let settings = EngineSettings { exchange: Some(format!("s3://{bucket}/tests/")), ..EngineSettings::default() };
+        service_with(&self.stores[0], None, settings, clock)
     }
 
     /// Puts a store in the place of a bucket, for coordinator and in-process workers alike.
@@ -246,13 +267,14 @@ impl Running {
 }
 
 fn service(stores: &Arc<ObjectStores>, invoker: Option<Arc<dyn WorkerInvoker>>) -> QueryService {
-    service_with(stores, invoker, EngineSettings::default())
+    service_with(stores, invoker, EngineSettings::default(), FIXED_CLOCK)
 }
 
 fn service_with(
     stores: &Arc<ObjectStores>,
     invoker: Option<Arc<dyn WorkerInvoker>>,
     settings: EngineSettings,
+    clock: Clock,
 ) -> QueryService {
     let parts = QueryServiceParts {
         catalog: Arc::new(MemoryCatalog::new()),
@@ -260,7 +282,7 @@ fn service_with(
         invoker,
         settings,
         prices: PriceBook::built_in().expect("the built-in price book"),
-        clock: || 1_700_000_000_000,
+        clock,
         coordination: Coordination::default(),
     };
     QueryService::try_new(parts).expect("a query service")

@@ -13,6 +13,7 @@ mod cli_lambda;
 mod cli_signals;
 mod cli_sql;
 mod cluster;
+mod exchange;
 mod explain;
 mod faults;
 mod http_door;
