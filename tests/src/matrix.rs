@@ -32,17 +32,18 @@ pub fn cells(number: usize) -> Vec<Cell> {
     }
 }
 
-/// Embedded in two layouts, over tasks in this process at two widths, and in every third query over processes.
+/// Embedded, every second query in another layout too; over tasks in this process; in turn over Lambda's processes, a cluster's, or neither.
 fn sample(number: usize) -> Vec<Cell> {
     let mut cells = vec![embedded(Layout::Parquet)];
     if number % 2 == 0 {
         cells.push(embedded(Layout::ALL[1 + number / 2 % (Layout::ALL.len() - 1)]));
     }
     cells.push(picked(Compute::Tasks, number));
-    if number % 3 == 0 {
+    match number % 3 {
         // Two cores start no 40 processes in a reasonable time.
-        let cell = picked(Compute::Lambda, number / 3);
-        cells.push(if cell.tasks == "40" { Cell { tasks: "7", ..cell } } else { cell });
+        0 => cells.push(few_tasks(picked(Compute::Lambda, number / 3))),
+        1 => cells.push(few_tasks(picked(Compute::Cluster, number / 3))),
+        _ => {}
     }
     cells
 }
@@ -56,6 +57,10 @@ fn picked(compute: Compute, number: usize) -> Cell {
         layout: Layout::ALL[number / TASKS.len() % Layout::ALL.len()],
         shuffles: Shuffles::ALL[number / 2 % 2],
     }
+}
+
+fn few_tasks(cell: Cell) -> Cell {
+    if cell.tasks == "40" { Cell { tasks: "7", ..cell } } else { cell }
 }
 
 /// In this process everything at every width, and the layouts but Parquet at one number of partitions a width; over processes, which take
@@ -78,7 +83,7 @@ fn all(compute: Compute, number: usize) -> Vec<Cell> {
                 }
             }
         }
-        Compute::Lambda => {
+        Compute::Lambda | Compute::Cluster => {
             for (index, tasks) in TASKS.into_iter().enumerate() {
                 let turn = number + index;
                 let partitions = PARTITIONS[turn % PARTITIONS.len()];
@@ -127,9 +132,11 @@ mod tests {
         let cells: Vec<_> = (1..=99).flat_map(sample).collect();
         let of = |compute| cells.iter().filter(|cell| cell.compute == compute).cloned().collect::<Vec<_>>();
         meets_everything(&of(Compute::Tasks), &TASKS);
-        assert!(of(Compute::Lambda).len() >= 33);
-        for tasks in ["1", "3", "7", "3,7,1"] {
-            assert!(of(Compute::Lambda).iter().any(|cell| cell.tasks == tasks));
+        for compute in [Compute::Lambda, Compute::Cluster] {
+            assert!(of(compute).len() >= 33);
+            for tasks in ["1", "3", "7", "3,7,1"] {
+                assert!(of(compute).iter().any(|cell| cell.tasks == tasks));
+            }
         }
     }
 

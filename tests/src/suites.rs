@@ -30,6 +30,7 @@ pub struct Suite {
     pub tables: Vec<Table>,
     pub queries: Vec<Query>,
     dir: PathBuf,
+    terms: fn(usize) -> u32,
     expected: OnceLock<Vec<Expected>>,
 }
 
@@ -50,6 +51,8 @@ struct Recipe {
     write_raw: fn(&Path) -> Result<()>,
     sorted_by: fn(table: &str) -> &'static [&'static str],
     queries: fn(&Path) -> Result<Vec<Query>>,
+    /// Quotients of decimals that a query adds up into one value of its answer; 1 for most.
+    terms: fn(number: usize) -> u32,
 }
 
 static TPCH: LazyLock<Suite> = LazyLock::new(|| Suite::make(tpch::recipe()));
@@ -129,7 +132,14 @@ impl Suite {
             layout::write_all(dir, &tables(recipe, dir)?)
         })?;
         let queries = (recipe.queries)(&dir.join("answers"))?;
-        Ok(Self { name: recipe.name, tables: tables(recipe, &dir)?, queries, dir, expected: OnceLock::new() })
+        Ok(Self {
+            name: recipe.name,
+            tables: tables(recipe, &dir)?,
+            queries,
+            dir,
+            terms: recipe.terms,
+            expected: OnceLock::new(),
+        })
     }
 
     fn ask_duckdb(&self) -> Result<Vec<Expected>> {
@@ -140,7 +150,11 @@ impl Suite {
             .collect::<Result<Vec<_>>>()?;
         let asked: Vec<_> = questions.iter().map(|question| question.sql.as_str()).collect();
         let answers = self.duckdb().kept_answers(&self.dir.join("answers"), &asked)?;
-        questions.iter().zip(answers).map(|(question, answer)| question.expected(answer)).collect()
+        let expected =
+            questions.iter().zip(answers).zip(&self.queries).map(|((question, answer), query)| {
+                Ok(question.expected(answer)?.with_units((self.terms)(query.number)))
+            });
+        expected.collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! All that a query with ORDER BY and LIMIT may answer, which is more than one answer when keys tie.
 
-use super::compare::{contains, difference};
+use super::compare::{ONE_UNIT, contains, difference_within, same_row};
 use super::{Answer, Order, Value};
 
 /// The independent engine's answer without the LIMIT, in its order, and what that order was by.
@@ -14,13 +14,20 @@ pub struct Expected {
     keys: Vec<Vec<Value>>,
     offset: usize,
     limit: usize,
+    /// By how many units of its scale a decimal may be off a float.
+    units: u32,
 }
 
 impl Expected {
     /// `keys` are one list a row, empty lists where the query does not order.
     pub fn new(rows: Answer, keys: Vec<Vec<Value>>, offset: usize, limit: Option<usize>) -> Self {
         assert_eq!(rows.rows.len(), keys.len(), "keys for each row");
-        Self { rows, keys, offset, limit: limit.unwrap_or(usize::MAX) }
+        Self { rows, keys, offset, limit: limit.unwrap_or(usize::MAX), units: ONE_UNIT }
+    }
+
+    /// For a query that adds up quotients of decimals, each of which is cut to its scale: as many units as it adds up terms.
+    pub fn with_units(self, units: u32) -> Self {
+        Self { units, ..self }
     }
 
     /// How many rows the answer has.
@@ -33,7 +40,7 @@ impl Expected {
     pub fn difference(&self, actual: &Answer) -> Option<String> {
         let (start, end) = self.window();
         if actual.rows.len() != end - start {
-            return difference(&self.part(start, end), actual, Order::Any);
+            return difference_within(&self.part(start, end), actual, Order::Any, self.units);
         }
         for (first, last) in self.runs() {
             let (from, to) = (first.max(start), last.min(end));
@@ -43,7 +50,11 @@ impl Expected {
             let run = self.part(first, last);
             let found = Answer { columns: Vec::new(), rows: actual.rows[from - start..to - start].to_vec() };
             let whole = (from, to) == (first, last);
-            let wrong = if whole { difference(&run, &found, Order::Any) } else { contains(&run, &found) };
+            let wrong = if whole {
+                difference_within(&run, &found, Order::Any, self.units)
+            } else {
+                contains(&run, &found, self.units)
+            };
             if let Some(wrong) = wrong {
                 let kind = if whole { "" } else { ", of which LIMIT or OFFSET takes a part" };
                 return Some(format!(
@@ -72,7 +83,7 @@ impl Expected {
         let mut runs = Vec::new();
         let mut first = 0;
         for row in 1..=self.keys.len() {
-            if row == self.keys.len() || !super::compare::same_row(&self.keys[row - 1], &self.keys[row]) {
+            if row == self.keys.len() || !same_row(&self.keys[row - 1], &self.keys[row], ONE_UNIT) {
                 runs.push((first, row));
                 first = row;
             }
@@ -152,6 +163,17 @@ mod tests {
         let apart = Expected::new(rows.clone(), vec![vec![number(8)], vec![number(9)]], 0, None);
         assert!(is_right(&apart, &[(1, "a"), (1, "b")]));
         assert!(!is_right(&apart, &[(1, "b"), (1, "a")]));
+    }
+
+    #[test]
+    fn as_many_units_are_allowed_as_were_said() {
+        let row = |value| Answer { columns: Vec::new(), rows: vec![vec![value]] };
+        let float = Expected::new(row(Value::Float(0.075_249_098)), vec![Vec::new()], 0, None);
+        let cut_twice = row(Value::Exact { unscaled: 75_248, scale: 6 });
+        assert!(float.difference(&cut_twice).is_some());
+        let float = float.with_units(2);
+        assert_eq!(float.difference(&cut_twice), None);
+        assert!(float.difference(&row(Value::Exact { unscaled: 75_246, scale: 6 })).is_some());
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum Compute {
     Tasks,
     /// Workers that are processes of the local Lambda.
     Lambda,
+    /// gRPC workers that are processes of their own.
+    Cluster,
 }
 
 /// How rows are brought together.
@@ -35,13 +37,14 @@ pub enum Shuffles {
 }
 
 impl Compute {
-    pub const ALL: [Self; 3] = [Self::Embedded, Self::Tasks, Self::Lambda];
+    pub const ALL: [Self; 4] = [Self::Embedded, Self::Tasks, Self::Lambda, Self::Cluster];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
             Self::Tasks => "tasks",
             Self::Lambda => "lambda",
+            Self::Cluster => "cluster",
         }
     }
 

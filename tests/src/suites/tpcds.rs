@@ -50,6 +50,8 @@ pub(super) fn recipe() -> Recipe {
             _ => &[],
         },
         queries,
+        // A month's sales by the warehouse's square feet, of the web and of the catalogue.
+        terms: |number| if number == 66 { 2 } else { 1 },
     }
 }
 

@@ -20,6 +20,7 @@ use futures::{StreamExt, future, stream};
 use http::HeaderMap;
 use url::Url;
 
+use super::deep_stack::on_a_deep_stack;
 use super::fragment::{open, output_kind};
 use crate::coordinator::{Run, TaskSpec};
 use crate::exchange::Source;
@@ -96,7 +97,7 @@ fn task_spec(request: SetPlanRequest, context: &Arc<TaskContext>) -> Result<Task
     let pins = pins_of(plan);
     let scan_bytes = scan_bytes(plan)?;
     let limited = limited(plan);
-    let bytes = request.plan.encode(context)?;
+    let bytes = on_a_deep_stack(|| request.plan.encode(context))?;
     Ok(TaskSpec {
         task,
         task_count: request.task_count as u32,

@@ -22,6 +22,7 @@ use url::Url;
 
 use super::channel::{RunResolver, compress, scan_bytes, upstream_stages};
 use super::codec::ArachneCodec;
+use super::deep_stack::on_a_deep_stack;
 use super::leaf_splits::split_leaf;
 use super::repair::repair;
 use super::single_partition_guard::SinglePartitionGuard;
@@ -153,14 +154,15 @@ fn check_sendable(base: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> 
 }
 
 fn encode(plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<u8>> {
-    MaybeEncoded::Decoded(plan).encode(context).map_err(cannot_be_sent)
+    on_a_deep_stack(|| MaybeEncoded::Decoded(plan).encode(context)).map_err(cannot_be_sent)
 }
 
 /// As a worker does, which knows no function but the built-in ones.
 fn decode(plan: &[u8], worker: &TaskContext) -> Result<()> {
     let codec = DistributedCodec::new_combined_with_user(worker.session_config());
     let converter = DeduplicatingProtoConverter {};
-    physical_plan_from_bytes_with_proto_converter(plan, worker, &codec, &converter).map_err(cannot_be_sent)?;
+    on_a_deep_stack(|| physical_plan_from_bytes_with_proto_converter(plan, worker, &codec, &converter))
+        .map_err(cannot_be_sent)?;
     Ok(())
 }
 

@@ -29,6 +29,7 @@ use http::HeaderMap;
 use url::Url;
 
 use super::codec::ArachneCodec;
+use super::deep_stack::on_a_deep_stack;
 use crate::error::{Error, ErrorCode};
 use crate::exchange::{self, Source};
 use crate::protocol::{OutputKind, ProducedTask, StageInput};
@@ -82,7 +83,9 @@ impl Fragment {
         let context = SessionContext::new_with_config_rt(config, runtime).task_ctx();
         let codec = DistributedCodec::new_combined_with_user(context.session_config());
         let converter = DeduplicatingProtoConverter {};
-        let root = physical_plan_from_bytes_with_proto_converter(plan, &context, &codec, &converter)?;
+        let root = on_a_deep_stack(|| {
+            physical_plan_from_bytes_with_proto_converter(plan, &context, &codec, &converter)
+        })?;
         Ok(Self::behead(root, context))
     }
 

@@ -6,6 +6,7 @@
 
 mod boundary_facts;
 mod codec;
+mod deep_stack;
 mod fragment;
 
 #[cfg(feature = "coordinator")]
