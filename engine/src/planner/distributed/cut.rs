@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
@@ -136,7 +137,7 @@ impl DistributedPlan {
 /// Sends every stage to itself once, before anything runs: a node or an expression that does not survive it would otherwise be found
 /// when stages are under way.
 fn check_sendable(base: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<()> {
-    let worker = worker_context();
+    let worker = worker_context(context.runtime_env());
     base.apply(|node| {
         let Some(stage) = node.as_network_boundary().and_then(|boundary| boundary.input_stage().local_plan()) else {
             return Ok(TreeNodeRecursion::Continue);
@@ -166,8 +167,10 @@ fn decode(plan: &[u8], worker: &TaskContext) -> Result<()> {
     Ok(())
 }
 
-fn worker_context() -> Arc<TaskContext> {
-    let context = SessionContext::new_with_config(SessionConfig::new().with_distributed_user_codec(ArachneCodec));
+/// The stores are the coordinator's: decoding a scan looks its store up.
+fn worker_context(runtime: Arc<RuntimeEnv>) -> Arc<TaskContext> {
+    let config = SessionConfig::new().with_distributed_user_codec(ArachneCodec);
+    let context = SessionContext::new_with_config_rt(config, runtime);
     context.register_udf(unevaluated_function());
     context.task_ctx()
 }
@@ -197,7 +200,7 @@ pub(crate) fn plan_on_one_worker(
 ) -> Result<(Arc<dyn ExecutionPlan>, TaskSpec)> {
     let plan = in_one_partition(without_hints(plan)?);
     let bytes = encode(Arc::clone(&plan), context)?;
-    decode(&bytes, &worker_context())?;
+    decode(&bytes, &worker_context(context.runtime_env()))?;
     let task = TaskSpec {
         task: TaskKey { stage: 1, task: 0 },
         task_count: 1,
