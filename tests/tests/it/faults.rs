@@ -70,6 +70,13 @@ fn survives(case: Case) {
             report.add(bench.run(case, dose(seed), *number));
         }
     }
+    // A rare fault may miss so few queries: other seeds then, until it has happened.
+    for seed in (2..=20).take_while(|_| once_more.is_none()) {
+        if report.injected() > 0 {
+            break;
+        }
+        report.add(bench.run(case, dose(seed), queries[0]));
+    }
     let right = report.count(|verdict| *verdict == Verdict::Right);
     println!("{}: {right} of {} right, {} faults", case.name(), report.records.len(), report.injected());
     assert!(report.complaints().is_empty(), "{}", report.complaints());
@@ -95,7 +102,7 @@ fn a_mistake_in_a_query_is_not_tried_again() {
         assert!(error.message.to_lowercase().contains("divide by zero"), "seed {seed}: {error}");
         assert!(!error.code.is_retryable(), "seed {seed}: {error}");
         let invocations = bench.sandbox.lambda.invocation_log().len() - before;
-        assert!(invocations <= 3, "seed {seed}: {invocations} invocations of 3 tasks");
+        assert!(invocations <= 4, "seed {seed}: {invocations} invocations of 4 tasks");
     }
 }
 
@@ -174,9 +181,12 @@ fn tasks_that_all_run_twice_at_once_are_not_mixed() {
 #[test]
 fn the_same_seed_injects_the_same_faults_into_a_query() {
     let bench = FaultBench::shared();
-    // What hits invocations alone: how S3 is asked depends on timing (which of two reads is the first, what is still cached).
+    // What hits invocations alone: how S3 is asked depends on timing (which of two reads is the first, what is still cached). And
+    // three tasks are too few for second attempts, which depend on it as well.
+    let engine = bench.engine.clone().with_setting("arachne.tasks_per_stage", 3);
     let faults = |seed| {
-        let record = bench.run(Case::Lambda(LambdaFault::CrashBeforeOutput), Dose { rate: 0.3, ..dose(seed) }, 6);
+        let dose = Dose { rate: 0.3, ..dose(seed) };
+        let record = bench.run_on(&engine, Case::Lambda(LambdaFault::CrashBeforeOutput), dose, 6);
         assert!(record.is_allowed(), "{record:?}");
         record.injected
     };
