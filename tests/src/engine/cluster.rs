@@ -20,7 +20,7 @@ impl Engine {
     pub fn cluster_of(sandbox: &Sandbox, workers: Vec<String>, width: Width) -> Self {
         let settings = EngineSettings { cluster_workers: workers, ..EngineSettings::default() };
         let stores = Arc::new(ObjectStores::new(Default::default()));
-        let service = service_with(&stores, None, settings);
+        let service = service_with(&stores, None, settings, super::FIXED_CLOCK);
         let engine = Self { service, database: None, settings: Vec::new(), stores: vec![stores] };
         engine.distributed(width).with_setting("arachne.compute", "cluster").with_bucket(sandbox, LAKE)
     }
