@@ -78,7 +78,7 @@ fn link(original: &Path, path: &Path) -> Result<()> {
 
 /// A few rows with all sixteen columns: the footer of a file is as large as that of a large one with one row group.
 fn small_lineitem() -> Result<Vec<u8>> {
-    let rows = LineItemArrow::new(LineItemGenerator::new(0.000_01, 1, 1));
+    let rows = LineItemArrow::new(LineItemGenerator::new(0.001, 1, 200));
     let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema().clone(), None)?;
     for batch in rows {
         writer.write(&batch)?;

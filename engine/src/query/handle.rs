@@ -87,9 +87,10 @@ impl QueryHandle {
         let ledger = &self.ledger;
         let schema = tokio::select! {
             biased;
-            () = ledger.cancel.cancelled() => return Err(why(ledger)),
-            schema = schema => schema.map_err(|_| why(ledger))?,
+            () = ledger.cancel.cancelled() => None,
+            schema = schema => schema.ok(),
         };
+        let Some(schema) = schema else { return Err(ledger.end().await.err().unwrap_or_else(cancelled)) };
         let rows = Receiving { batches, ledger: Arc::clone(ledger), _guard: self.guard.take() };
         Ok(ResultStream::new(schema, stream::unfold(Some(rows), next).boxed()))
     }
@@ -116,13 +117,8 @@ async fn next(rows: Option<Receiving>) -> Option<(Result<RecordBatch>, Option<Re
     match batch {
         Some(batch) => Some((Ok(batch), Some(rows))),
         // Rows that end are whole only if the query says so.
-        None if rows.ledger.has_finished() => None,
-        None => Some((Err(why(&rows.ledger)), None)),
+        None => rows.ledger.end().await.err().map(|error| (Err(error), None)),
     }
-}
-
-fn why(ledger: &Ledger) -> Error {
-    ledger.reason().unwrap_or_else(cancelled)
 }
 
 impl fmt::Debug for QueryHandle {

@@ -28,6 +28,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner as _}
 
 use super::cut::CutSettings;
 use crate::planner::sizing::{WidthFor, estimated_bytes};
+use crate::units::bytes as shown;
 
 /// Plans as DataFusion does, and leaves [`StageHintExec`]s for the cut.
 #[derive(Debug)]
@@ -80,7 +81,8 @@ fn with_hints(plan: Arc<dyn ExecutionPlan>, settings: &CutSettings) -> Result<Ar
             let bytes = received?;
             nth += 1;
             let width = settings.received.tasks_for(bytes, usize::MAX, nth, settings.limits);
-            Some(StageHint { width: WidthFor { reason: format!("receives about {}", width.reason), ..width }, bytes })
+            let reason = format!("receives about {}, {}", shown(bytes), width.reason);
+            Some(StageHint { width: WidthFor { reason, ..width }, bytes })
         })
         .collect();
     let mut numbered = 1;

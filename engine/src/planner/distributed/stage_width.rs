@@ -7,12 +7,13 @@ use datafusion::common::Result;
 use datafusion::config::ConfigOptions;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
 use datafusion_distributed::{DesiredTaskCountEvent, DesiredTaskCountEventResponse, DesiredTaskCountHandler};
 
 use super::cut::CutSettings;
 use super::stage_hints::StageHintExec;
-use crate::planner::sizing::{Choices, few_groups, file_scan, scan_size};
+use crate::planner::sizing::{Choices, Width, estimated_bytes, few_groups, file_scan, scan_size};
 use crate::units::bytes;
 
 /// Sizes the stages of one session's plans.
@@ -50,7 +51,21 @@ impl StageWidth {
         }
     }
 
-    fn join(&self, join: &HashJoinExec, options: &ConfigOptions) {
+    /// The library itself turns a join that collects its build side, and may put it out, into one that shuffles both: after the pass
+    /// that leaves hints.
+    fn join_without_hints(&self, join: &HashJoinExec) -> Option<DesiredTaskCountEventResponse> {
+        let by_size = matches!(self.settings.received, Width::BytesPerTask(_));
+        let sides = [join.left(), join.right()];
+        let inputs: Vec<_> = sides.iter().filter_map(|side| side.downcast_ref::<RepartitionExec>()).collect();
+        if !by_size || join.partition_mode() != &PartitionMode::Partitioned || inputs.len() < sides.len() {
+            return None;
+        }
+        let received = inputs.into_iter().map(|input| estimated_bytes(input.input())).fold(0, u64::saturating_add);
+        let width = self.settings.received.tasks_for(received, usize::MAX, 0, self.settings.limits);
+        Some(DesiredTaskCountEventResponse::maximum(width.tasks))
+    }
+
+    fn note_join(&self, join: &HashJoinExec, options: &ConfigOptions) {
         let on: Vec<_> = join.on().iter().map(|(left, right)| format!("{left} = {right}")).collect();
         let statistics = StatisticsContext::new().compute(join.left().as_ref(), &StatisticsArgs::new());
         let size = statistics.ok().and_then(|known| known.total_byte_size.get_value().copied());
@@ -74,8 +89,8 @@ impl DesiredTaskCountHandler for StageWidth {
             return self.aggregate(aggregate).map(Ok);
         }
         if let Some(join) = event.plan.downcast_ref::<HashJoinExec>() {
-            self.join(join, event.session_config.options());
-            return None;
+            self.note_join(join, event.session_config.options());
+            return self.join_without_hints(join).map(Ok);
         }
         if let Some(hint) = event.plan.downcast_ref::<StageHintExec>() {
             // A maximum outweighs the width of the stages below, upwards as well as downwards.
@@ -84,6 +99,8 @@ impl DesiredTaskCountHandler for StageWidth {
         let size = scan_size(file_scan(event.plan)?);
         let nth = self.scans.fetch_add(1, Ordering::Relaxed);
         let width = self.settings.width.tasks_for(size.bytes, size.pieces, nth, self.settings.limits);
+        let (files, read) = (size.files, bytes(size.bytes));
+        self.choices.add(format!("scan of {files} files: {} tasks for {read}, {}", width.tasks, width.reason));
         Some(Ok(DesiredTaskCountEventResponse::desired(width.tasks)))
     }
 }

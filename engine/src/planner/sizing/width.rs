@@ -37,7 +37,7 @@ impl Width {
                 return WidthFor { tasks, reason: "asked for by tasks_per_stage".to_owned() };
             }
         };
-        let size = format!("{} at {} a task", shown(bytes), shown(per_task));
+        let size = format!("at {} a task", shown(per_task));
         let wanted = usize::try_from(bytes.div_ceil(per_task)).unwrap_or(usize::MAX).max(1);
         if wanted > pieces.max(1) && pieces.max(1) <= limits.max_tasks {
             return WidthFor { tasks: pieces.max(1), reason: format!("{size}, in no more pieces than it has") };
@@ -80,7 +80,7 @@ mod tests {
             (0, MANY, 256, 256, 1, ""),
             (1, MANY, 256, 256, 1, ""),
             (100, MANY, 256, 256, 1, ""),
-            (101, MANY, 256, 256, 2, "101 B at 100 B a task"),
+            (101, MANY, 256, 256, 2, "at 100 B a task"),
             (1_000, MANY, 256, 256, 10, ""),
             (1_000, 3, 256, 256, 3, "no more pieces"),
             (1_000, 0, 256, 256, 1, "no more pieces"),
