@@ -326,14 +326,17 @@ fn without_workers_it_says_what_to_do() {
 #[test]
 fn a_worker_refuses_more_tasks_than_it_may_run() {
     let sandbox = Sandbox::shared();
-    let worker = WorkerProcess::start(sandbox, &["--max-tasks", "2"]);
+    let worker = WorkerProcess::start(sandbox, &["--max-tasks", "4"]);
     let engine = |tasks| {
         let width = Width { tasks, partitions: 1 };
-        Engine::cluster_of(sandbox, vec![worker.url.clone()], width).with_traps(TrapTables::shared())
+        let engine = Engine::cluster_of(sandbox, vec![worker.url.clone()], width).with_traps(TrapTables::shared());
+        engine.with_setting("arachne.merge_groups", 0)
     };
-    let error = engine(3).run("SELECT k, v FROM single WHERE v % 7 = 1").expect_err("three tasks on a worker for two");
+    // Two stages.
+    let sql = "SELECT k % 100, count(*) FROM other GROUP BY k % 100";
+    let error = engine(3).run(sql).expect_err("six tasks on a worker for four");
     assert_eq!(error.code, ErrorCode::Throttled, "{error}");
-    engine(2).run("SELECT k, v FROM single WHERE v % 7 = 1").unwrap();
+    assert_eq!(engine(2).run(sql).unwrap().answer.rows.len(), 100);
 }
 
 fn own_cluster(workers: usize) -> (Sandbox, ClusterProcesses) {
