@@ -1,9 +1,10 @@
 //! Performs what the scheduler decides: builds requests, sends them, publishes committed outputs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -12,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::board::{Board, EndOnDrop};
 use super::cancel::CancelWriter;
+use super::combine::{self, Combining};
 use super::dispatch::Dispatch;
 use super::manifests::Manifests;
 use super::retry::Failure;
@@ -20,7 +22,8 @@ use super::task::{RunConfig, TaskSpec};
 use crate::error::{Error, Result};
 use crate::invoker::Bill;
 use crate::protocol::{
-    Attempt, Blob, ENGINE_VERSION, OutputPlacement, ProducedTask, TaskKey, TaskOutput, TaskRequest, TaskResponse,
+    Attempt, Blob, ENGINE_VERSION, OutputKind, OutputPlacement, ProducedTask, TaskKey, TaskOutput, TaskRequest,
+    TaskResponse, TaskStats,
 };
 
 /// How long workers that were told to stop may take to say that they have.
@@ -97,24 +100,26 @@ impl Driver {
     async fn until_end(&mut self) -> End {
         loop {
             let wake = self.scheduler.next_wake().map(|at| self.started + at);
-            let event = tokio::select! {
+            let events = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return End::Cancelled,
                 Some(finished) = self.attempts.join_next() => match finished {
-                    Ok(finished) => self.finished(finished),
+                    Ok(finished) => vec![self.finished(finished)],
                     Err(error) => {
                         return End::Failed(Error::internal(format!("a task of the coordinator died: {error}")));
                     }
                 },
                 Some(spec) = self.submissions.recv() => self.submitted(spec),
-                () = sleep_until(wake) => Event::Tick,
+                () = sleep_until(wake) => vec![Event::Tick],
             };
             if let Some(limit) = self.config.max_bytes_scanned.filter(|limit| self.bytes_scanned > *limit) {
                 return End::Failed(Error::scanned_too_much(limit));
             }
-            for action in self.scheduler.on_event(self.started.elapsed(), event) {
-                if let Err(error) = self.perform(action) {
-                    return End::Failed(error);
+            for event in events {
+                for action in self.scheduler.on_event(self.started.elapsed(), event) {
+                    if let Err(error) = self.perform(action) {
+                        return End::Failed(error);
+                    }
                 }
             }
             self.board.set_running(self.attempts.len());
@@ -149,7 +154,44 @@ impl Driver {
         self.board.end(self.attempts.len());
     }
 
-    fn submitted(&mut self, spec: TaskSpec) -> Event {
+    /// Where the task reads a wide shuffle, a stage that combines it comes in between.
+    fn submitted(&mut self, mut spec: TaskSpec) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (stage, producers) in std::mem::take(&mut spec.shuffles) {
+            let wide = combine::is_wide(producers, spec.task_count, self.config.combine_above);
+            if !wide || self.config.exchange_store.is_none() {
+                continue;
+            }
+            let combining = Combining::new(stage, producers);
+            spec.upstream.remove(&stage);
+            spec.upstream.insert(combining.stage());
+            if !self.manifests.is_combining(combining.stage()) {
+                events.extend(self.combine(combining));
+            }
+        }
+        events.push(self.submit(spec));
+        events
+    }
+
+    fn combine(&mut self, combining: Combining) -> Vec<Event> {
+        let (stage, task_count) = (combining.stage(), combining.groups.len() as u32);
+        let upstream: BTreeSet<u32> = [combining.of].into();
+        self.manifests.add_combining(combining);
+        let spec = |task| TaskSpec {
+            task: TaskKey { stage, task },
+            task_count,
+            upstream: upstream.clone(),
+            shuffles: BTreeMap::new(),
+            output: OutputKind::Shuffle,
+            plan: Bytes::new(),
+            pins: Vec::new(),
+            scan_bytes: 0,
+            limited: false,
+        };
+        (0..task_count).map(|task| self.submit(spec(task))).collect()
+    }
+
+    fn submit(&mut self, spec: TaskSpec) -> Event {
         let TaskKey { stage, .. } = spec.task;
         self.board.add_stage(stage, spec.task_count);
         self.board.with_stage(stage, |stats| stats.output = Some(spec.output));
@@ -236,8 +278,14 @@ impl Driver {
     }
 
     fn launch(&mut self, attempt: Attempt, why: Try) -> Result<()> {
+        let Some(dispatch) = self.dispatch(attempt, why)? else {
+            let output = TaskOutput { offsets: vec![0], inline: None, copy: None, rows: 0 };
+            let response = TaskResponse { attempt, result: Ok(output), stats: TaskStats::default() };
+            let finished = Finished { attempt, bill: Bill::default(), response: Some(Ok(response)) };
+            self.attempts.spawn(async move { finished });
+            return Ok(());
+        };
         self.board.with_stage(attempt.task.stage, |stage| stage.launched(attempt, why));
-        let dispatch = self.dispatch(attempt, why)?;
         let token = CancellationToken::new();
         self.in_flight.insert(attempt, token.clone());
         self.attempts.spawn(async move {
@@ -250,11 +298,19 @@ impl Driver {
         Ok(())
     }
 
-    fn dispatch(&mut self, attempt: Attempt, why: Try) -> Result<Dispatch> {
+    /// `None` for a combining task that has nothing to do.
+    fn dispatch(&mut self, attempt: Attempt, why: Try) -> Result<Option<Dispatch>> {
         let Some(spec) = self.specs.get(&attempt.task) else {
             return Err(Error::internal(format!("task {} was never submitted", attempt.task)));
         };
-        let inputs = spec.upstream.iter().map(|stage| self.manifests.of(*stage)).collect::<Result<_>>()?;
+        let combine = self.manifests.is_combining(attempt.task.stage);
+        let inputs = match combine {
+            true => match self.manifests.group(attempt.task)? {
+                Some(group) => vec![group],
+                None => return Ok(None),
+            },
+            false => spec.upstream.iter().map(|stage| self.manifests.of(*stage)).collect::<Result<_>>()?,
+        };
         let config = &self.config;
         let head = config.head_inputs.contains(&attempt.task.stage);
         let inline_limit = if head { config.inline_limit_head } else { config.inline_limit_stage };
@@ -273,9 +329,10 @@ impl Driver {
             timeout_ms: config.task_timeout.as_millis() as u64,
             max_bytes_scanned: config.max_bytes_scanned.map(|limit| limit.saturating_sub(self.bytes_scanned)),
             low_memory: why == Try::Frugal,
+            combine,
             stored: None,
         };
-        Ok(Dispatch { config: Arc::clone(config), board: Arc::clone(&self.board), request, inputs })
+        Ok(Some(Dispatch { config: Arc::clone(config), board: Arc::clone(&self.board), request, inputs }))
     }
 }
 

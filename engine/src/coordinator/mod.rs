@@ -2,6 +2,7 @@
 
 mod board;
 mod cancel;
+mod combine;
 mod dispatch;
 mod driver;
 mod manifests;
@@ -20,7 +21,7 @@ pub use retry::{Failure, RetryPolicy};
 pub use run::{Run, RunObserver};
 pub use scheduler::{Action, Event, Scheduler, SchedulerLimits, SpeculationPolicy, Submission, Try};
 pub use stage_stats::{StageStats, TaskDetail};
-pub use task::{RunConfig, TaskSpec};
+pub use task::{COMBINE_ABOVE, RunConfig, TaskSpec};
 
 #[cfg(test)]
 mod tests;

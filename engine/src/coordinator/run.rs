@@ -1,6 +1,7 @@
 //! One execution of one distributed plan: tasks go in, committed outputs come out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -9,7 +10,7 @@ use super::board::{Board, RunProgress};
 use super::driver::Driver;
 use super::stage_stats::StageStats;
 use super::task::{RunConfig, TaskSpec};
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::protocol::{ProducedTask, TaskKey};
 
 /// A handle on a run; the last one to be dropped cancels it.
@@ -18,6 +19,7 @@ pub struct Run {
     submissions: mpsc::UnboundedSender<TaskSpec>,
     board: Arc<Board>,
     cancel: CancellationToken,
+    stopped: Arc<AtomicBool>,
     _cancel_on_drop: Arc<DropGuard>,
 }
 
@@ -29,7 +31,8 @@ impl Run {
         let board = Arc::new(Board::default());
         let cancel = cancel.child_token();
         tokio::spawn(Driver::new(config, received, Arc::clone(&board), cancel.clone()).drive());
-        Self { submissions, board, cancel: cancel.clone(), _cancel_on_drop: Arc::new(cancel.drop_guard()) }
+        let stopped = Arc::default();
+        Self { submissions, board, cancel: cancel.clone(), stopped, _cancel_on_drop: Arc::new(cancel.drop_guard()) }
     }
 
     /// Hands a task to the scheduler and waits until it has committed.
@@ -39,6 +42,13 @@ impl Run {
         self.committed(key).await.map(|_| ())
     }
 
+    /// As [`submit`](Self::submit), but a task that has not committed when the run is [stopped](Self::stop) is no error: the end of
+    /// the head stage reaches the tasks one after the other, and the first to hear of it stops the run for all.
+    pub async fn submit_while_wanted(&self, task: TaskSpec) -> Result<()> {
+        let ended = self.submit(task).await;
+        unless_stopped(ended, self.stopped.load(Relaxed))
+    }
+
     /// Waits for the output of one task.
     pub async fn committed(&self, key: TaskKey) -> Result<Arc<ProducedTask>> {
         self.board.committed(key).await
@@ -46,12 +56,20 @@ impl Run {
 
     /// Nobody wants any more rows.
     pub fn stop(&self) {
+        self.stopped.store(true, Relaxed);
         self.cancel.cancel();
     }
 
     /// Watches without keeping the run alive.
     pub fn observer(&self) -> RunObserver {
         RunObserver { board: Arc::clone(&self.board) }
+    }
+}
+
+fn unless_stopped(ended: Result<()>, stopped: bool) -> Result<()> {
+    match ended {
+        Err(error) if stopped && error.code == ErrorCode::Cancelled => Ok(()),
+        ended => ended,
     }
 }
 
@@ -80,5 +98,20 @@ impl RunObserver {
     /// what it wrote can be removed. Returns how many attempts may still be running, and may still write.
     pub async fn ended(&self) -> usize {
         self.board.ended().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn only_a_cancelled_task_of_a_stopped_run_is_no_error() {
+        let with = |code| Err(Error::new(code, "the task's error"));
+        assert!(unless_stopped(with(ErrorCode::Cancelled), true).is_ok());
+        assert!(unless_stopped(with(ErrorCode::Cancelled), false).is_err(), "the user cancelled");
+        assert!(unless_stopped(with(ErrorCode::InvalidData), true).is_err());
+        assert!(unless_stopped(Ok(()), false).is_ok());
     }
 }

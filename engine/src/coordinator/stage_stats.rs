@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::combine::combined_by;
 use super::scheduler::Try;
 use crate::invoker::Bill;
 use crate::protocol::{Attempt, OutputKind, TaskOutput, TaskStats};
@@ -15,6 +16,8 @@ const MAX_TASKS_IN_DETAIL: u32 = 4096;
 #[derive(Debug, Clone, Serialize)]
 pub struct StageStats {
     pub stage: u32,
+    /// Set for a stage between the two sides of a wide shuffle: the one whose outputs it joins.
+    pub combines: Option<u32>,
     pub tasks: u32,
     pub attempts: u32,
     /// Attempts that followed a failure or a refused start.
@@ -67,6 +70,7 @@ impl StageStats {
         let detail = |task| TaskDetail { task, ..TaskDetail::default() };
         Self {
             stage,
+            combines: combined_by(stage),
             tasks,
             attempts: 0,
             retried: 0,

@@ -1,6 +1,6 @@
 //! What goes into a run: its surroundings, and its tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,9 @@ use object_store::ObjectStore;
 use super::scheduler::SchedulerLimits;
 use crate::invoker::WorkerInvoker;
 use crate::protocol::{ExchangeConfig, FilePin, OutputKind, RunId, TaskKey};
+
+/// A stage in between takes a second or two: it has to save some $0.001 and many seconds of waiting for small objects.
+pub const COMBINE_ABOVE: u64 = 4096;
 
 /// What a run needs besides its tasks.
 #[derive(Debug, Clone)]
@@ -31,6 +34,8 @@ pub struct RunConfig {
     pub task_timeout: Duration,
     /// Bytes of table data that all attempts of the run together may read.
     pub max_bytes_scanned: Option<u64>,
+    /// Shuffles of more producers times consumers are read through a stage that combines outputs.
+    pub combine_above: u64,
     /// Of the backoff's jitter.
     pub seed: u64,
 }
@@ -42,6 +47,8 @@ pub struct TaskSpec {
     pub task_count: u32,
     /// Stages whose output the fragment reads.
     pub upstream: BTreeSet<u32>,
+    /// Of those that are shuffled to this stage's tasks: how many tasks they have.
+    pub shuffles: BTreeMap<u32, u32>,
     pub output: OutputKind,
     /// zstd of the encoded physical plan.
     pub plan: Bytes,

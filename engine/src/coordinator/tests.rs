@@ -1,6 +1,6 @@
 //! Runs over workers that do as they are told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -87,6 +87,7 @@ fn scene(
         inline_limit_stage: 0,
         task_timeout: Duration::from_secs(60),
         max_bytes_scanned: None,
+        combine_above: COMBINE_ABOVE,
         seed: 1,
     };
     change(&mut config);
@@ -95,11 +96,22 @@ fn scene(
 
 impl Scene {
     fn submit_all(&self, stage: u32, tasks: u32, upstream: &[u32]) -> Vec<BoxFuture<'static, Result<(), Error>>> {
+        self.submit_shuffled(stage, tasks, upstream, BTreeMap::new())
+    }
+
+    fn submit_shuffled(
+        &self,
+        stage: u32,
+        tasks: u32,
+        upstream: &[u32],
+        shuffles: BTreeMap<u32, u32>,
+    ) -> Vec<BoxFuture<'static, Result<(), Error>>> {
         let submit = |task| {
             let spec = TaskSpec {
                 task: TaskKey { stage, task },
                 task_count: tasks,
                 upstream: upstream.iter().copied().collect(),
+                shuffles: shuffles.clone(),
                 output: OutputKind::Shuffle,
                 plan: Bytes::from_static(b"plan"),
                 pins: Vec::new(),
@@ -319,4 +331,50 @@ async fn whoever_waits_is_told_when_nothing_will_come() {
     scene.run.stop();
     assert_eq!(waiting.await.unwrap().unwrap_err().code, ErrorCode::Cancelled);
     assert_eq!(scene.submit_all(1, 1, &[]).remove(0).await.unwrap_err().code, ErrorCode::Cancelled);
+}
+
+/// Nine producers; those of the second group send their rows inline.
+#[tokio::test]
+async fn readers_of_a_combined_stage_find_each_group_in_its_first_producer() {
+    let scene = scene(
+        |config| config.combine_above = 20,
+        false,
+        |request, _| {
+            let TaskKey { stage, task } = request.attempt.task;
+            let inline = (stage == 1 && (3..6).contains(&task)).then(Blob::default);
+            let offsets = if inline.is_some() { vec![0, 0, 0] } else { vec![0, 10, 20] };
+            let output = TaskOutput { offsets, inline, copy: None, rows: 1 };
+            async move { Ok((output, TaskStats::default())) }.boxed()
+        },
+    );
+    let mut tasks = scene.submit_shuffled(2, 3, &[1], [(1, 9)].into());
+    tasks.extend(scene.submit_all(1, 9, &[]));
+    for ended in join_all(tasks).await {
+        ended.unwrap();
+    }
+    let asked = scene.workers.asked.lock().unwrap().clone();
+    let inputs = |request: &TaskRequest| match &request.inputs[..] {
+        [Manifest::Here(Blob(bytes))] => StageInput::decode(bytes).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let combining: Vec<_> = asked.iter().filter(|request| request.combine).collect();
+    let mut read: Vec<Vec<u32>> =
+        combining.iter().map(|r| inputs(r).tasks.iter().map(|task| task.attempt.task.task).collect()).collect();
+    read.sort();
+    assert_eq!(read, [[0, 1, 2], [6, 7, 8]], "what is inline is not worth a task");
+    let readers: Vec<_> = asked.iter().filter(|request| request.attempt.task.stage == 2).collect();
+    assert_eq!(readers.len(), 3);
+    for reader in readers {
+        let input = inputs(reader);
+        let of = |task: &crate::protocol::ProducedTask| (task.attempt.task.stage, task.output.offsets.len() - 1);
+        let found: Vec<_> = input.tasks.iter().map(of).collect();
+        let combined = combining[0].attempt.task.stage;
+        assert_eq!(input.stage, 1);
+        assert_eq!(found, [(combined, 2), (1, 0), (1, 0), (1, 2), (1, 2), (1, 2), (combined, 2), (1, 0), (1, 0)]);
+    }
+    let stages = scene.run.observer().stages();
+    assert_eq!(
+        stages.iter().map(|stage| (stage.combines, stage.attempts)).collect::<Vec<_>>(),
+        [(None, 9), (None, 3), (Some(1), 2)]
+    );
 }

@@ -112,6 +112,9 @@ pub struct TaskRequest {
     /// An attempt before this one was killed for its memory: spill sooner, read less ahead.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub low_memory: bool,
+    /// There is no plan: the outputs named by `inputs` become one, partition by partition.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub combine: bool,
     /// Set when the request was too large for a payload: the object below the exchange's URL that holds the whole request.
     /// `plan`, `inputs` and `pins` are then empty here.
     #[serde(default, skip_serializing_if = "Option::is_none")]

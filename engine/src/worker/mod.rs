@@ -2,6 +2,7 @@
 //!
 //! A [`Worker`] lives as long as its process: object stores, file footers and the memory pool stay warm between tasks.
 
+mod combine;
 mod fragment_stats;
 mod in_process;
 mod request;

@@ -18,6 +18,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::sync::mpsc;
 
 use super::WorkerSettings;
+use super::combine::combine;
 use super::request::{resolve_inputs, resolve_stored};
 use super::stop::Stop;
 use super::surroundings::Surroundings;
@@ -25,8 +26,10 @@ use super::task_memory::TaskMemory;
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Destination, OutputWriter, Source, layout};
 use crate::planner::distributed::{Fragment, FragmentInputs};
-use crate::protocol::{ENGINE_VERSION, ExchangeConfig, TaskOutput, TaskRequest, TaskResponse, TaskStats};
-use crate::storage::{ObjectStores, Pins, QueryStores, ReadAhead, StoreMeter, exchange_store, prepare_scans, query_caches};
+use crate::protocol::{ENGINE_VERSION, ExchangeConfig, StageInput, TaskOutput, TaskRequest, TaskResponse, TaskStats};
+use crate::storage::{
+    ObjectStores, Pins, QueryStores, ReadAhead, StoreMeter, exchange_store, prepare_scans, query_caches,
+};
 
 /// Footers kept between tasks.
 const METADATA_CACHE_BYTES: usize = 128 * 1024 * 1024;
@@ -114,26 +117,11 @@ impl Worker {
         let request = resolve_stored(request, exchange.as_ref()).await?;
         let surroundings = self.surroundings_of(&request, meter)?;
         let source = Source::new(request.run, exchange.clone(), &surroundings.runtime.memory_pool);
-        let plan = zstd::stream::decode_all(&request.plan.0[..])
-            .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
-        let task = (request.attempt.task.task as usize, request.task_count as usize);
-        let inputs = FragmentInputs::new(source, resolve_inputs(&request.inputs, exchange.as_ref()).await?);
-        let mut options = request.options;
-        if request.low_memory {
-            options.push(FRUGAL_BATCH_SIZE.map(str::to_owned).into());
-        }
-        let mut fragment = Fragment::decode(&plan, task, &options, inputs, Arc::clone(&surroundings.runtime))?;
-        let read_ahead = match request.low_memory {
-            true => ReadAhead { in_flight: 1, ..self.settings.read_ahead },
-            false => self.settings.read_ahead,
+        let inputs = resolve_inputs(&request.inputs, exchange.as_ref()).await?;
+        let writer = match request.combine {
+            true => combine_inputs(inputs, &source, &surroundings, &stop, stats).await?,
+            false => self.run_fragment(&request, inputs, source, &surroundings, &stop, stats).await?,
         };
-        fragment.plan = prepare_scans(fragment.plan, &read_ahead)?;
-
-        let mut writer = OutputWriter::try_new(&fragment.schema(), fragment.output_partitions(), &fragment.context)?;
-        let executed = stop.unless_stopped(execute(&fragment, &mut writer)).await;
-        *stats = surroundings.stats(&fragment.plan);
-        stats.spilled_bytes += writer.spilled();
-        executed?;
         stop.check_wanted().await?;
         let (config, store) = exchange.clone().unzip();
         let (run, attempt, placement) = (request.run, request.attempt, request.output);
@@ -145,6 +133,36 @@ impl Worker {
             return Err(unwanted);
         }
         Ok(output)
+    }
+
+    async fn run_fragment(
+        &self,
+        request: &TaskRequest,
+        inputs: Vec<StageInput>,
+        source: Source,
+        surroundings: &Surroundings,
+        stop: &Stop,
+        stats: &mut TaskStats,
+    ) -> Result<OutputWriter> {
+        let plan = zstd::stream::decode_all(&request.plan.0[..])
+            .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
+        let task = (request.attempt.task.task as usize, request.task_count as usize);
+        let inputs = FragmentInputs::new(source, inputs);
+        let mut options = request.options.clone();
+        if request.low_memory {
+            options.push(FRUGAL_BATCH_SIZE.map(str::to_owned).into());
+        }
+        let mut fragment = Fragment::decode(&plan, task, &options, inputs, Arc::clone(&surroundings.runtime))?;
+        let read_ahead = match request.low_memory {
+            true => ReadAhead { in_flight: 1, ..self.settings.read_ahead },
+            false => self.settings.read_ahead,
+        };
+        fragment.plan = prepare_scans(fragment.plan, &read_ahead)?;
+        let mut writer = OutputWriter::try_new(&fragment.schema(), fragment.output_partitions(), &fragment.context)?;
+        let executed = stop.unless_stopped(execute(&fragment, &mut writer)).await;
+        *stats = surroundings.stats(&fragment.plan);
+        stats.spilled_bytes += writer.spilled();
+        executed.map(|()| writer)
     }
 
     /// An attempt that follows one killed for its memory gets half of it, so that its operators spill before memory is short.
@@ -197,6 +215,22 @@ impl Worker {
         let store = exchange_store(&self.stores, &layout::url(config)?, Arc::clone(meter))?;
         Ok(Some((config.clone(), store)))
     }
+}
+
+async fn combine_inputs(
+    inputs: Vec<StageInput>,
+    source: &Source,
+    surroundings: &Surroundings,
+    stop: &Stop,
+    stats: &mut TaskStats,
+) -> Result<OutputWriter> {
+    let context = Arc::new(TaskContext::default().with_runtime(Arc::clone(&surroundings.runtime)));
+    let combined = stop.unless_stopped(combine(inputs, source, &context)).await;
+    stats.peak_memory_bytes = surroundings.memory.peak() as u64;
+    let (rows, writer) = combined?;
+    stats.rows_in = rows;
+    stats.spilled_bytes = writer.spilled();
+    Ok(writer)
 }
 
 /// What a cancelled attempt has uploaded nobody will read.

@@ -145,6 +145,7 @@ mod tests {
             timeout_ms: 1000,
             max_bytes_scanned: None,
             low_memory: false,
+            combine: false,
             stored: None,
         };
         let config = ExchangeConfig { url: "s3://bucket/x/".to_owned() };

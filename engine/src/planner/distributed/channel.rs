@@ -1,6 +1,6 @@
 //! The coordinator's side: every task that the distributed plan wants started becomes a task of our run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -13,7 +13,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion_distributed::{
     ChannelResolver, CoordinatorToWorkerMsg, ExecuteTaskRequest, GetWorkerInfoRequest, GetWorkerInfoResponse,
-    MaybeEncoded, NetworkBoundaryExt, SetPlanRequest, WorkerChannel, WorkerToCoordinatorMsg,
+    MaybeEncoded, NetworkBoundaryExt, NetworkShuffleExec, SetPlanRequest, WorkerChannel, WorkerToCoordinatorMsg,
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, future, stream};
@@ -61,7 +61,7 @@ impl WorkerChannel for RunResolver {
         let done = async move {
             let no_longer_wanted = wanted.for_each(|_| future::ready(()));
             tokio::select! {
-                committed = run.submit(spec) => committed?,
+                committed = run.submit_while_wanted(spec) => committed?,
                 () = no_longer_wanted => run.stop(),
             }
             Ok(WorkerToCoordinatorMsg::LoadInfoEos)
@@ -93,6 +93,7 @@ fn task_spec(request: SetPlanRequest, context: &Arc<TaskContext>) -> Result<Task
     };
     let task = task_key(request.task_key);
     let upstream = upstream_stages(plan)?;
+    let shuffles = shuffles(plan)?;
     let output = output_kind(plan);
     let pins = pins_of(plan);
     let scan_bytes = scan_bytes(plan)?;
@@ -102,12 +103,27 @@ fn task_spec(request: SetPlanRequest, context: &Arc<TaskContext>) -> Result<Task
         task,
         task_count: request.task_count as u32,
         upstream,
+        shuffles,
         output,
         plan: compress(&bytes)?.into(),
         pins,
         scan_bytes,
         limited,
     })
+}
+
+/// The stages that are shuffled to this fragment's stage, and how many tasks they have.
+fn shuffles(plan: &Arc<dyn ExecutionPlan>) -> Result<BTreeMap<u32, u32>> {
+    let mut stages = BTreeMap::new();
+    plan.apply(|node| {
+        let Some(boundary) = node.as_network_boundary() else { return Ok(TreeNodeRecursion::Continue) };
+        if node.is::<NetworkShuffleExec>() {
+            let stage = boundary.input_stage();
+            stages.insert(stage.num() as u32, stage.task_count() as u32);
+        }
+        Ok(TreeNodeRecursion::Jump)
+    })?;
+    Ok(stages)
 }
 
 /// Bytes of the files, or parts of files, that a fragment reads.

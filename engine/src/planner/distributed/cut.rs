@@ -1,6 +1,6 @@
 //! Makes a plan distributed, and runs one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::common::Result;
@@ -205,6 +205,7 @@ pub(crate) fn plan_on_one_worker(
         task: TaskKey { stage: 1, task: 0 },
         task_count: 1,
         upstream: BTreeSet::new(),
+        shuffles: BTreeMap::new(),
         output: OutputKind::Forward,
         plan: compress(&bytes)?.into(),
         pins: pins_of(&plan),

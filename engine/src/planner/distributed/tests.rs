@@ -29,7 +29,7 @@ use super::leaf_splits::split_leaf;
 use super::single_partition_guard::SinglePartitionGuard;
 use super::stage_hints::{HintedPlanner, without_hints};
 use super::stage_width::StageWidth;
-use crate::coordinator::{RetryPolicy, Run, RunConfig, SchedulerLimits, SpeculationPolicy};
+use crate::coordinator::{COMBINE_ABOVE, RetryPolicy, Run, RunConfig, SchedulerLimits, SpeculationPolicy};
 use crate::error::{Error, Result};
 use crate::exchange::Source;
 use crate::formats::{Compression, TextFormat, TextOptions};
@@ -150,10 +150,9 @@ async fn a_stage_that_reads_stages_is_as_wide_as_what_it_receives() {
     let state = SessionStateBuilder::new().with_config(config(2)).with_default_features();
     let ctx = lake.tables(distributable(state, &cut).unwrap().build(), true).await;
     let state = ctx.state();
-    for (sql, narrow) in [
-        ("SELECT v, count(*) FROM single GROUP BY v", false),
-        ("SELECT v, count(*) FROM tiny GROUP BY v", true),
-    ] {
+    for (sql, narrow) in
+        [("SELECT v, count(*) FROM single GROUP BY v", false), ("SELECT v, count(*) FROM tiny GROUP BY v", true)]
+    {
         let logical = state.create_logical_plan(sql).await.unwrap();
         let whole = state.create_physical_plan(&logical).await.unwrap();
         let plan = DistributedPlan::try_from_plan(&whole, &state).unwrap().unwrap();
@@ -248,6 +247,16 @@ impl Lake {
     }
 
     fn start(&self, state: &SessionState, head_inputs: BTreeSet<u32>, remedies: Remedies) -> (Run, Source) {
+        self.start_combining(state, head_inputs, remedies, COMBINE_ABOVE)
+    }
+
+    fn start_combining(
+        &self,
+        state: &SessionState,
+        head_inputs: BTreeSet<u32>,
+        remedies: Remedies,
+        combine_above: u64,
+    ) -> (Run, Source) {
         let stores = Arc::new(ObjectStores::new(StorageSettings::default()));
         let exchange = ExchangeConfig { url: format!("file://{}/exchange/", self.dir.path().display()) };
         let url = exchange.url.parse().unwrap();
@@ -271,6 +280,7 @@ impl Lake {
             inline_limit_stage: 1024,
             task_timeout: std::time::Duration::from_secs(120),
             max_bytes_scanned: None,
+            combine_above,
             seed: 1,
         };
         let run_handle = Run::start(config, &CancellationToken::new());
@@ -434,4 +444,36 @@ async fn shuffled_strings_are_written_once() {
     let written: u64 = observer.stages().iter().map(|stage| stage.requests.bytes_written).sum();
     let strings = text.get_array_memory_size() as u64 * 2;
     assert!(written < 2 * strings, "{written} bytes written for {strings} bytes of strings");
+}
+
+/// Five producers to five consumers, through three tasks in between.
+#[tokio::test]
+async fn a_wide_shuffle_is_combined_and_gives_the_same_rows() {
+    let lake = Lake::new().await;
+    let ctx = lake.tables(builder(2, ALL).build(), true).await;
+    let sql = "SELECT v % 1000 AS g, count(*) AS n, sum(v) AS s, min(k) AS least FROM facts GROUP BY 1 ORDER BY 1";
+    let state = ctx.state();
+    let logical = state.create_logical_plan(sql).await.unwrap();
+    let plan = state.create_physical_plan(&logical).await.unwrap();
+    let plan = DistributedPlan::try_from_plan(&plan, &state).unwrap().unwrap();
+    let mut answers = Vec::new();
+    for combine_above in [u64::MAX, 8] {
+        let plan = plan.clone();
+        let (run, source) = lake.start_combining(&state, plan.head_inputs().clone(), ALL, combine_above);
+        let observer = run.observer();
+        let batches: Vec<RecordBatch> = plan.execute(&state, run, source).unwrap().try_collect().await.unwrap();
+        answers.push(pretty_format_batches(&batches).unwrap().to_string());
+        let stages = observer.stages();
+        let combining: Vec<_> = stages.iter().filter(|stage| stage.combines.is_some()).collect();
+        assert_eq!(combining.len(), usize::from(combine_above == 8), "{stages:?}");
+        for stage in combining {
+            let combined = stages.iter().find(|combined| Some(combined.stage) == stage.combines).unwrap();
+            // A group of one is read as it is.
+            assert_eq!((combined.tasks, stage.tasks, stage.attempts), (5, 3, 2));
+            assert!(stage.rows > 0 && stage.rows < combined.rows, "{stage:?}");
+            assert_eq!(stage.tasks_detail.iter().map(|task| task.rows_in).sum::<u64>(), stage.rows);
+        }
+    }
+    assert!(answers[0].lines().count() > 1000, "{}", answers[0]);
+    assert_eq!(answers[0], answers[1]);
 }
