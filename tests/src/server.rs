@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Server {
     process: Child,
     address: String,
+    /// Its catalog goes when it goes.
+    user_of_its_own: Option<Cli>,
 }
 
 /// What came back.
@@ -27,6 +29,14 @@ pub struct Reply {
 }
 
 impl Server {
+    /// With a catalog of its own.
+    pub fn alone(settings: &[(&str, &str)]) -> Self {
+        let cli = Cli::new();
+        let mut server = Self::start_with(&cli, settings);
+        server.user_of_its_own = Some(cli);
+        server
+    }
+
     pub fn start(cli: &Cli) -> Self {
         Self::start_with(cli, &[])
     }
@@ -49,7 +59,7 @@ impl Server {
         let address = address[..end].to_owned();
         // What it says later goes to the test's output, and never fills the pipe.
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| eprintln!("serve: {line}")));
-        Self { process, address }
+        Self { process, address, user_of_its_own: None }
     }
 
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {

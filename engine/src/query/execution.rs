@@ -123,7 +123,7 @@ impl Prepared {
 
 /// Watches over a query until its end, and writes that down. Runs beside the doors, so that it hears of cancellation and sees to
 /// limits even while all threads of the queries are busy.
-async fn look_after(query: QueryContext, pump: AbortOnDropHandle<()>) {
+async fn look_after(query: QueryContext, mut pump: AbortOnDropHandle<()>) {
     let QueryContext { shared, ledger, journal, .. } = &query;
     let mut progress = ledger.watch();
     loop {
@@ -132,6 +132,10 @@ async fn look_after(query: QueryContext, pump: AbortOnDropHandle<()>) {
             ended = progress.wait_for(|progress| progress.state.has_ended()) => ended.is_ok(),
             () = ledger.cancel.cancelled() => {
                 ledger.ended(Err(&cancelled()));
+                continue;
+            }
+            _ = &mut pump => {
+                ledger.ended(Err(&Error::internal("the query stopped without an end")));
                 continue;
             }
             () = tokio::time::sleep(LOOK_EVERY) => false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arachne_catalog::history::{Owner, QueryRecord, RecordState, Retention};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -18,12 +18,13 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::Marker;
 use crate::protocol::RunId;
 
+const SHOW_LIFE_EVERY: Duration = Duration::from_secs(5);
 /// How often somebody's wish to cancel is looked for.
-const TICK: Duration = Duration::from_millis(500);
-/// In ticks.
-const HEARTBEAT_EVERY: u64 = 10;
-const RECOVER_EVERY: u64 = 60;
-const FORGET_EVERY: u64 = 7200;
+const HEAR_EVERY: Duration = Duration::from_millis(500);
+const RECOVER_EVERY: Duration = Duration::from_secs(30);
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
+/// A program that runs one statement leaves that to others.
+const TIDY_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs in the exchange that nothing was written for since then belong to nobody. Longer than any query is expected to take.
 const SWEEP_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -31,25 +32,25 @@ const SWEEP_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Without a sign of life for so long, a coordinator of which nothing else is known counts as dead.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
 
-/// Goes on until it is dropped.
+/// Goes on until it is dropped. Nothing that takes long holds up the signs of life.
 pub(super) async fn keep_house(shared: Arc<Shared>) {
-    let mut tick = tokio::time::interval(TICK);
+    let soon = Duration::ZERO;
+    tokio::join!(
+        every(SHOW_LIFE_EVERY, soon, || shared.show_life()),
+        every(HEAR_EVERY, soon, || shared.cancel_what_others_ask()),
+        every(RECOVER_EVERY, soon, || shared.recover()),
+        every(TIDY_EVERY, TIDY_AFTER, || shared.tidy()),
+    );
+}
+
+/// What fails is tried again the next time.
+async fn every<F: Future<Output = Result<()>>>(period: Duration, first_after: Duration, what: impl Fn() -> F) {
+    let mut tick = tokio::time::interval_at(Instant::now() + first_after, period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for count in 0_u64.. {
+    loop {
         tick.tick().await;
-        let done = [
-            if count.is_multiple_of(HEARTBEAT_EVERY) { shared.show_life().await } else { Ok(()) },
-            shared.cancel_what_others_ask().await,
-            if count.is_multiple_of(RECOVER_EVERY) { shared.recover().await } else { Ok(()) },
-            if count.is_multiple_of(FORGET_EVERY) { shared.forget().await } else { Ok(()) },
-        ];
-        if count.is_multiple_of(FORGET_EVERY)
-            && let Err(error) = shared.sweep_exchange(SWEEP_AFTER).await
-        {
-            warn!(%error, "the exchange could not be swept");
-        }
-        for error in done.into_iter().filter_map(Result::err) {
-            warn!(%error, "the history could not be kept up to date");
+        if let Err(error) = what().await {
+            warn!(%error, "the history and the exchange could not be kept in order");
         }
     }
 }
@@ -143,6 +144,11 @@ impl Shared {
                 warn!(run = run.id, %error, "exchange objects were left behind");
             }
         }
+    }
+
+    async fn tidy(&self) -> Result<()> {
+        self.forget().await?;
+        self.sweep_exchange(SWEEP_AFTER).await.map(|_| ())
     }
 
     async fn forget(&self) -> Result<()> {

@@ -189,8 +189,14 @@ impl Ledger {
         self.cancel.cancel();
     }
 
-    pub(super) fn has_finished(&self) -> bool {
-        self.progress.borrow().state == QueryState::Finished
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// Why the query did not finish.
+    pub(super) async fn end(&self) -> Result<(), Error> {
+        let mut progress = self.watch();
+        let _ = progress.wait_for(|progress| progress.state.has_ended()).await;
+        self.reason().map_or(Ok(()), Err)
     }
 
     /// Why the query did not finish.

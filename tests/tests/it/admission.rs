@@ -1,6 +1,5 @@
 //! Too many queries at once: they wait their turn, or are refused, and nothing collapses.
 
-use arachne_tests::cli::Cli;
 use arachne_tests::server::{Server, wait_until};
 use serde_json::json;
 
@@ -9,7 +8,7 @@ const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 100000000000) a W
 #[test]
 fn queries_wait_and_those_beyond_the_queue_are_refused() {
     let settings = [("LIMITS__CONCURRENT_QUERIES", "1"), ("LIMITS__QUEUED_QUERIES", "2")];
-    let server = Server::start_with(&Cli::new(), &settings);
+    let server = Server::alone(&settings);
     let first = server.submitted(&json!({"sql": ENDLESS}));
     server.wait_for(&first, &["running"]);
     let [second, third] = ["SELECT 2 AS n", "SELECT 3 AS n"].map(|sql| server.submitted(&json!({"sql": sql})));
@@ -37,7 +36,7 @@ fn queries_wait_and_those_beyond_the_queue_are_refused() {
 #[test]
 fn a_user_with_many_queries_does_not_hold_up_another() {
     let settings = [("LIMITS__CONCURRENT_QUERIES", "2"), ("LIMITS__CONCURRENT_QUERIES_PER_USER", "1")];
-    let server = Server::start_with(&Cli::new(), &settings);
+    let server = Server::alone(&settings);
     let endless = |user: &str| server.submitted(&json!({"sql": ENDLESS, "user": user}));
     let ann: Vec<_> = (0..4).map(|_| endless("ann")).collect();
     server.wait_for(&ann[0], &["running"]);
@@ -52,8 +51,7 @@ fn a_user_with_many_queries_does_not_hold_up_another() {
 
 #[test]
 fn one_query_after_the_other_never_waits() {
-    let server =
-        Server::start_with(&Cli::new(), &[("LIMITS__CONCURRENT_QUERIES", "1"), ("LIMITS__QUEUED_QUERIES", "0")]);
+    let server = Server::alone(&[("LIMITS__CONCURRENT_QUERIES", "1"), ("LIMITS__QUEUED_QUERIES", "0")]);
     for n in 0..5 {
         // The place of the one before is free when its rows have ended, or a moment later.
         wait_until("there is a place", || server.sql(&format!("SELECT {n} AS n")).body == format!("n\n{n}\n"));

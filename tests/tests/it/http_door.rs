@@ -12,14 +12,14 @@ const ENDLESS_JOIN: &str = "SELECT count(*) FROM generate_series(1, 3000000) a J
 
 #[test]
 fn one_request_is_one_answer() {
-    let server = Server::start(&Cli::new());
+    let server = Server::alone(&[]);
     let reply = server.sql("SELECT 1 AS one, 'a,b' AS two");
     assert_eq!((reply.status, reply.body.as_str()), (200, "one,two\n1,\"a,b\"\n"));
 }
 
 #[test]
 fn a_wrong_statement_is_a_problem_with_its_place() {
-    let server = Server::start(&Cli::new());
+    let server = Server::alone(&[]);
     let reply = server.sql("SELECT 1,\n nope");
     assert_eq!(reply.header("content-type"), Some("application/problem+json"));
     let problem = reply.json();
@@ -36,7 +36,7 @@ fn an_address_that_others_can_reach_is_refused() {
 
 #[test]
 fn a_submitted_query_goes_on_by_itself_and_its_rows_are_read_later_and_in_pages() {
-    let server = Server::start(&Cli::new());
+    let server = Server::alone(&[]);
     let id =
         server.submitted(&json!({"sql": "SELECT value AS n FROM generate_series(1, 20000) ORDER BY n", "user": "ann"}));
     let query = server.wait_for(&id, &["finished", "failed"]);
@@ -86,7 +86,7 @@ fn the_history_lists_queries_of_every_door_with_the_last_ones_first() {
 
 #[test]
 fn the_same_token_is_the_same_query() {
-    let server = Server::start(&Cli::new());
+    let server = Server::alone(&[]);
     let document = json!({"sql": "SELECT 1", "token": "once"});
     let id = server.submitted(&document);
     assert_eq!(server.submitted(&document), id);
@@ -99,7 +99,7 @@ fn the_same_token_is_the_same_query() {
 
 #[test]
 fn a_query_is_cancelled_by_its_id_even_if_it_keeps_every_thread_busy() {
-    let server = Server::start(&Cli::new());
+    let server = Server::alone(&[]);
     for sql in [ENDLESS, ENDLESS_JOIN] {
         let id = server.submitted(&json!({"sql": sql}));
         server.wait_for(&id, &["running"]);
@@ -119,7 +119,7 @@ fn a_query_is_cancelled_by_its_id_even_if_it_keeps_every_thread_busy() {
 
 #[test]
 fn a_client_that_hangs_up_cancels_its_query() {
-    let server = Server::start(&Cli::new());
+    let server = Server::alone(&[]);
     let connection = server.send("POST", "/v1/sql", &[], ENDLESS);
     let running = || server.request("GET", "/v1/queries?limit=1", &[], "").json()["queries"][0].clone();
     wait_until("it runs", || running()["state"] == "running");

@@ -16,10 +16,13 @@ fn after_a_kill_queries_have_failed_results_are_kept_and_the_exchange_is_swept()
     let cli = Cli::in_sandbox(sandbox);
     create_lineitem(&cli, sandbox);
     // One at a time, so that the third one waits.
-    let server = Server::start_with(&cli, &[("LIMITS__CONCURRENT_QUERIES", "1")]);
+    let settings = [("LIMITS__CONCURRENT_QUERIES", "1"), ("COMPUTE__LAMBDA__TIMEOUT", "30s")];
+    let server = Server::start_with(&cli, &settings);
     let finished = server.submitted(&json!({"sql": "SELECT value AS n FROM generate_series(1, 5) ORDER BY n"}));
     server.wait_for(&finished, &["finished"]);
 
+    // Everything is slow, so that the query is in the middle of its stages for a while.
+    sandbox.s3.conditions().set_latency(Duration::from_millis(200));
     let distributed = server.submitted(&json!({
         "sql": "SELECT count(*) FROM (SELECT l_orderkey, l_linenumber, count(*) FROM lineitem GROUP BY 1, 2) a \
                 JOIN (SELECT l_orderkey, max(l_comment) FROM lineitem GROUP BY 1) b ON a.l_orderkey = b.l_orderkey",
@@ -27,19 +30,17 @@ fn after_a_kill_queries_have_failed_results_are_kept_and_the_exchange_is_swept()
     }));
     server.wait_for(&distributed, &["running"]);
     let waiting = server.submitted(&json!({"sql": "SELECT 1"}));
-    // From here on everything is slow: the query is in the middle of its stages when the coordinator dies.
     wait_until("rows are in the exchange", || {
-        let there = !sandbox.objects_in(EXCHANGE).is_empty();
-        sandbox.s3.conditions().set_latency(Duration::from_millis(if there { 500 } else { 20 }));
-        there
+        let query = server.query(&distributed);
+        assert_eq!(query["state"], "running", "it ended before its time: {query}");
+        !sandbox.objects_in(EXCHANGE).is_empty()
     });
-    assert_eq!(server.query(&distributed)["state"], "running");
     assert_eq!(server.query(&waiting)["state"], "queued");
     server.kill();
     sandbox.s3.conditions().set_latency(Duration::ZERO);
     assert!(!sandbox.objects_in(EXCHANGE).is_empty(), "the killed query left something");
 
-    let server = Server::start(&cli);
+    let server = Server::start_with(&cli, &settings);
     for id in [&distributed, &waiting] {
         let query = server.wait_for(id, &["failed"]);
         let message = query["error"]["message"].as_str().unwrap();
@@ -48,6 +49,7 @@ fn after_a_kill_queries_have_failed_results_are_kept_and_the_exchange_is_swept()
     }
     assert_eq!(server.query(&finished)["state"], "finished");
     assert_eq!(server.results(&finished, "?offset=2").body, "n\n3\n4\n5\n");
+    // The last object goes when no worker of the dead coordinator can be under way any more.
     wait_until("the exchange is swept", || sandbox.objects_in(EXCHANGE).is_empty());
     // And it goes on.
     let sql = "SELECT l_returnflag, count(*) AS n FROM lineitem GROUP BY 1 ORDER BY 1";
