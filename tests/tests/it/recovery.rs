@@ -65,6 +65,7 @@ fn coordinators_of_one_history_leave_each_others_queries_alone_but_for_cancellin
     let running = one.submitted(&json!({"sql": ENDLESS}));
     one.wait_for(&running, &["running"]);
     let other = Server::start(&cli);
+    other.wait_for(&running, &["running"]);
     let listed = other.request("GET", "/v1/queries?state=running", &[], "").json();
     assert_eq!(listed["queries"][0]["id"], running.as_str(), "{listed}");
     // Time for the other one to have looked after the dead.
