@@ -10,7 +10,7 @@ use super::clean_up::CleanUp;
 use super::ledger::Ledger;
 use super::settings::EngineSettings;
 use super::shared::Shared;
-use crate::coordinator::{COMBINE_ABOVE, Run, RunConfig, SchedulerLimits, SpeculationPolicy};
+use crate::coordinator::{Run, RunConfig, SchedulerLimits, SpeculationPolicy};
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Source, layout};
 use crate::planner::session::options_for_workers;
@@ -69,7 +69,7 @@ impl RemoteRun {
             inline_limit_stage: INLINE_LIMIT_STAGE,
             task_timeout: settings.task_timeout,
             max_bytes_scanned: settings.limits.max_bytes_scanned,
-            combine_above: COMBINE_ABOVE,
+            combine_above: settings.combine_above as u64,
             seed: run.0.as_u64_pair().0,
         };
         let run_handle = Run::start(config, cancel);

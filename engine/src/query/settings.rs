@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::table::SETTINGS;
 use self::value::Given;
 use super::limits::QueryLimits;
-use crate::coordinator::RetryPolicy;
+use crate::coordinator::{COMBINE_ABOVE, RetryPolicy};
 use crate::error::{Error, ErrorCode, Result};
 use crate::planner::distributed::CutSettings;
 use crate::planner::sizing::{Limits, Width};
@@ -56,6 +56,8 @@ pub struct EngineSettings {
     pub max_workers: usize,
     /// Invocations in flight at most.
     pub max_in_flight: usize,
+    /// Shuffles of more producers times consumers are read through a stage that combines outputs.
+    pub combine_above: usize,
     /// Bytes of table data (on disk, after pruning) that one task is given. Past some 300 MB a Lambda's network drops from
     /// its burst to 75 MB/s.
     pub bytes_per_task: u64,
@@ -94,6 +96,7 @@ impl Default for EngineSettings {
             cluster_workers: Vec::new(),
             max_workers: 256,
             max_in_flight: 256,
+            combine_above: COMBINE_ABOVE as usize,
             bytes_per_task: 128 * MIB,
             tasks_per_stage: Vec::new(),
             broadcast_bytes: None,

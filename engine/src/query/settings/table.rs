@@ -12,6 +12,7 @@ pub(super) const SETTINGS: &[(&str, Setter)] = &[
     ("exchange", |all, given| put(&mut all.exchange, Ok(Some(given.text().to_owned())))),
     ("max_workers", |all, given| put(&mut all.max_workers, given.count())),
     ("max_in_flight", |all, given| put(&mut all.max_in_flight, given.count())),
+    ("combine_above", |all, given| put(&mut all.combine_above, given.count())),
     ("bytes_per_task", |all, given| put(&mut all.bytes_per_task, given.bytes().map(|bytes| bytes.max(1)))),
     ("tasks_per_stage", |all, given| put(&mut all.tasks_per_stage, given.counts())),
     ("broadcast_bytes", |all, given| put(&mut all.broadcast_bytes, given.bytes().map(Some))),
