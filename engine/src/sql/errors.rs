@@ -162,11 +162,9 @@ fn no_table(name: &str, sql: &str, known_tables: &[String]) -> Error {
     let short = if name.contains("://") || name.contains('/') { name } else { name.rsplit('.').next().unwrap_or(name) };
     // In a database that was named the other tables are not known.
     let database = name.strip_suffix(short).and_then(|rest| rest.trim_end_matches('.').rsplit('.').next());
-    let qualified =
-        database.map(|database| format!("{database}.{short}")).filter(|name| find_name(sql, name).is_some());
-    if let Some(qualified) = qualified {
-        let error = Error::new(ErrorCode::NotFound, format!("table {qualified} does not exist"));
-        return at_name(error, sql, &qualified)
+    if let Some(database) = database.filter(|database| find_name(sql, database).is_some()) {
+        let error = Error::new(ErrorCode::NotFound, format!("table {database}.{short} does not exist"));
+        return at_name(error, sql, database)
             .with_hint("SHOW DATABASES and SHOW TABLES IN a database list those that exist");
     }
     let error = at_name(Error::new(ErrorCode::NotFound, format!("table {short} does not exist")), sql, short);

@@ -16,7 +16,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause,
-    Query, Select, SelectItem, Spanned, Statement, Value, ValueWithSpan, VisitMut, VisitorMut, visit_expressions,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement, Value, ValueWithSpan, VisitMut, VisitorMut,
+    visit_expressions,
 };
 
 use super::places::of_location;
@@ -39,6 +40,7 @@ impl VisitorMut for Rewrite {
     type Break = Error;
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        order_distinct_by_names(query);
         match query.fetch.take() {
             Some(fetch) => to_control_flow(limit(query, fetch)),
             None => ControlFlow::Continue(()),
@@ -69,6 +71,24 @@ fn name_columns(select: &mut Select) {
         {
             let alias = Ident::new(format!("_col{number}"));
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+    }
+}
+
+/// `SELECT DISTINCT upper(a) … ORDER BY upper(a)`: the column has a name now, and DISTINCT is ordered by what it gives.
+fn order_distinct_by_names(query: &mut Query) {
+    let (SetExpr::Select(select), Some(order_by)) = (query.body.as_ref(), query.order_by.as_mut()) else { return };
+    if select.distinct.is_none() {
+        return;
+    }
+    let OrderByKind::Expressions(orders) = &mut order_by.kind else { return };
+    for order in orders {
+        let name = select.projection.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if *expr == order.expr => Some(alias.clone()),
+            _ => None,
+        });
+        if let Some(name) = name {
+            order.expr = Expr::Identifier(name);
         }
     }
 }

@@ -54,12 +54,9 @@ pub(super) fn type_of<'a>(values: impl Iterator<Item = &'a Value>) -> DefaultCol
     kind
 }
 
+/// As it is written: the last digits of a float do not count.
 fn is_whole(value: &Value) -> bool {
-    match value {
-        Value::Exact { unscaled, scale } => unscaled % 10_i128.pow(*scale) == 0,
-        Value::Float(float) => float.fract() == 0.0,
-        Value::Null | Value::Text(_) => false,
-    }
+    text(value).parse::<i128>().is_ok()
 }
 
 #[allow(clippy::ptr_arg)]

@@ -49,7 +49,7 @@ async fn unknown_names() {
     let found = error("SELECT *\nFROM lineitems").await;
     is(&found, ErrorCode::NotFound, "table lineitems does not exist", (2, 6), Some("did you mean lineitem?"));
     let found = error("SELECT * FROM orders o, public.customer").await;
-    assert_eq!((found.message.as_str(), found.position.unwrap().line), ("table customer does not exist", 1));
+    assert_eq!((found.message.as_str(), found.position.unwrap().line), ("table public.customer does not exist", 1));
     let found = error("SELECT approx_distnct(l_tax) FROM lineitem").await;
     is(
         &found,

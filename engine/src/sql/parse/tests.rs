@@ -29,7 +29,7 @@ fn trinos_queries() {
         "SELECT DATE '2024-01-01' + INTERVAL '1' DAY, TIMESTAMP '2024-01-01 00:00:00', X'0102'",
         "SELECT element FROM t CROSS JOIN UNNEST(list) AS x (element)",
         "SELECT transform(a, x -> x + 1) FROM t",
-        "SELECT ARRAY[1, 2], a || b, EXTRACT(YEAR FROM d) FROM t WHERE s LIKE 'a\\_%' ESCAPE '\\'",
+        "SELECT ARRAY[1, 2], a || b, EXTRACT(YEAR FROM d) FROM t WHERE s LIKE 'a_%'",
         "VALUES (1, 'a'), (2, 'b')",
         "(SELECT 1)",
         "SELECT a FROM t FETCH FIRST 5 ROWS ONLY",
@@ -39,7 +39,48 @@ fn trinos_queries() {
     }
     assert_eq!(query("SELECT a FROM t OFFSET 2 LIMIT 3"), "SELECT a FROM t LIMIT 3 OFFSET 2");
     assert_eq!(query("TABLE t ORDER BY a"), "SELECT * FROM t ORDER BY a");
-    assert_eq!(query("-- note\nSELECT 1 /* two */;"), "SELECT 1");
+    assert_eq!(query("-- note\nSELECT 1 /* two */;"), "SELECT 1 AS _col0");
+}
+
+#[test]
+fn what_trino_means_is_said_in_datafusions_words() {
+    for (sql, said) in [
+        ("SELECT 1, a, count(*) AS n, 1", "SELECT 1 AS _col0, a, count(*) AS n, 1 AS _col3"),
+        ("SELECT DISTINCT f(a) FROM t ORDER BY f(a), a", "SELECT DISTINCT f(a) AS _col0 FROM t ORDER BY _col0, a"),
+        ("SELECT a FROM t FETCH NEXT 5 ROWS ONLY", "SELECT a FROM t LIMIT 5"),
+        ("SELECT a FROM t WHERE a = ANY (SELECT b FROM u)", "SELECT a FROM t WHERE a IN (SELECT b FROM u)"),
+        ("SELECT a FROM t WHERE a <> ALL (SELECT b FROM u)", "SELECT a FROM t WHERE a NOT IN (SELECT b FROM u)"),
+        ("SELECT a FROM t WHERE a LIKE 'x!%\\' ESCAPE '!'", "SELECT a FROM t WHERE a LIKE 'x\\%\\\\'"),
+        ("SELECT CAST(a AS timestamp) AS b FROM t", "SELECT CAST(a AS TIMESTAMP(6)) AS b FROM t"),
+        ("SELECT 1e3 AS a, U&'\\00e9' AS b", "SELECT CAST('1e3' AS DOUBLE) AS a, '\u{e9}' AS b"),
+    ] {
+        assert_eq!(query(sql), said, "{sql}");
+    }
+}
+
+#[test]
+fn what_has_no_words_here_is_refused() {
+    for (sql, place) in [
+        ("SELECT a FROM t WHERE a > ALL (SELECT b FROM u)", Some((1, 23))),
+        ("SELECT a FROM t FETCH FIRST 5 ROWS WITH TIES", None),
+    ] {
+        let error = parse_one(sql).unwrap_err();
+        assert_eq!(error.code, ErrorCode::NotSupported, "{sql}: {error}");
+        assert_eq!(error.position, place.map(|(line, column)| Position { line, column }), "{sql}");
+    }
+    let error = parse_one("SELECT l.k FROM l FULL JOIN r USING (k)").unwrap_err();
+    assert_eq!((error.code, error.position), (ErrorCode::Syntax, Some(Position { line: 1, column: 8 })));
+}
+
+#[test]
+fn is_distinct_from_ends_before_and() {
+    let Statement::Query(Parsed::Statement(statement)) = parse_one("SELECT a IS DISTINCT FROM b AND c").unwrap() else {
+        panic!("a query");
+    };
+    let ast::Statement::Query(query) = *statement else { panic!("a query") };
+    let ast::SetExpr::Select(select) = *query.body else { panic!("a select") };
+    let ast::SelectItem::ExprWithAlias { expr, .. } = &select.projection[0] else { panic!("a named expression") };
+    assert!(matches!(expr, ast::Expr::BinaryOp { op: ast::BinaryOperator::And, .. }), "{expr:?}");
 }
 
 #[test]
