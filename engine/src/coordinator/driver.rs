@@ -29,6 +29,10 @@ use crate::protocol::{
 /// How long workers that were told to stop may take to say that they have.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
+/// All the tasks of a stage together answer with so much inline: what the coordinator has to hold, and (128 KiB for each of the 32
+/// tasks of a group, from 512 tasks on) what a worker can pass on in one answer.
+const INLINE_PER_STAGE: u64 = 64 * 1024 * 1024;
+
 pub(super) struct Driver {
     config: Arc<RunConfig>,
     scheduler: Scheduler,
@@ -314,6 +318,7 @@ impl Driver {
         let config = &self.config;
         let head = config.head_inputs.contains(&attempt.task.stage);
         let inline_limit = if head { config.inline_limit_head } else { config.inline_limit_stage };
+        let inline_limit = inline_limit.min(INLINE_PER_STAGE / u64::from(spec.task_count.max(1)));
         let request = TaskRequest {
             version: ENGINE_VERSION.to_owned(),
             query_id: config.query_id.clone(),
