@@ -9,6 +9,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::{SessionConfig, SessionContext};
 #[cfg(feature = "cluster")]
@@ -135,7 +136,7 @@ impl DistributedPlan {
 }
 
 /// Sends every stage to itself once, before anything runs: a node or an expression that does not survive it would otherwise be found
-/// when stages are under way.
+/// when stages are under way. Each alone, as it will be sent: the stages of a query together may be deeper than messages may nest.
 fn check_sendable(base: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<()> {
     let worker = worker_context(context.runtime_env());
     base.apply(|node| {
@@ -143,15 +144,23 @@ fn check_sendable(base: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> 
             return Ok(TreeNodeRecursion::Continue);
         };
         let plan = Arc::clone(stage).transform_down(|node| {
-            let variant = node.downcast_ref::<DistributedLeafExec>().and_then(|leaf| leaf.variants().first().cloned());
-            Ok(variant
-                .map_or(Transformed::no(node), |variant| Transformed::new(variant, true, TreeNodeRecursion::Jump)))
+            let sent = match node.downcast_ref::<DistributedLeafExec>() {
+                Some(leaf) => leaf.variants().first().cloned(),
+                None if node.as_network_boundary().is_some() => Some(in_place_of_a_stage(&node)),
+                None => None,
+            };
+            Ok(sent.map_or(Transformed::no(node), |sent| Transformed::new(sent, true, TreeNodeRecursion::Jump)))
         })?;
-        // A boundary is encoded with the stage below it, so that the head's inputs hold all there is.
         decode(&encode(plan.data, context)?, &worker)?;
-        Ok(TreeNodeRecursion::Jump)
+        Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(())
+}
+
+/// What a worker reads of another stage, as far as the plan above it can tell.
+fn in_place_of_a_stage(boundary: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    let partitions = boundary.output_partitioning().partition_count();
+    Arc::new(EmptyExec::new(boundary.schema()).with_partitions(partitions))
 }
 
 fn encode(plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<u8>> {
