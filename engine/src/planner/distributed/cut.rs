@@ -146,7 +146,7 @@ fn check_sendable(base: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> 
         let plan = Arc::clone(stage).transform_down(|node| {
             let sent = match node.downcast_ref::<DistributedLeafExec>() {
                 Some(leaf) => leaf.variants().first().cloned(),
-                None if node.as_network_boundary().is_some() => Some(in_place_of_a_stage(&node)),
+                None if node.as_network_boundary().is_some() => Some(over_nothing(&node)?),
                 None => None,
             };
             Ok(sent.map_or(Transformed::no(node), |sent| Transformed::new(sent, true, TreeNodeRecursion::Jump)))
@@ -157,10 +157,9 @@ fn check_sendable(base: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> 
     Ok(())
 }
 
-/// What a worker reads of another stage, as far as the plan above it can tell.
-fn in_place_of_a_stage(boundary: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-    let partitions = boundary.output_partitioning().partition_count();
-    Arc::new(EmptyExec::new(boundary.schema()).with_partitions(partitions))
+/// The boundary with all that it promises to the plan above it, but without the stage below.
+fn over_nothing(boundary: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    Arc::clone(boundary).with_new_children(vec![Arc::new(EmptyExec::new(boundary.schema()))])
 }
 
 fn encode(plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<u8>> {
