@@ -39,7 +39,7 @@ impl OwnerLocks {
             let modified = entry.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::now());
             let old = SystemTime::now().duration_since(modified).is_ok_and(|age| age > STALE_AFTER);
             if old && is_locked(&entry.path()) == Some(false) {
-                std::fs::remove_file(entry.path()).or_else(|error| ignore_missing(error))?;
+                std::fs::remove_file(entry.path()).or_else(ignore_missing)?;
             }
         }
         Ok(())

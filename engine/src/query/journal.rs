@@ -95,12 +95,18 @@ impl Journal {
             QueryState::Finished => record.runs.clear(),
             _ => record.result = None,
         }
-        if entry.is_open {
-            self.write(&entry.record).await;
-        } else if let Err(error) = self.history.add(entry.record.clone()).await {
+        let was_open = std::mem::replace(&mut entry.is_open, true);
+        if was_open {
+            return self.write(&entry.record).await;
+        }
+        // Whoever was adding it may have been stopped after it was there, and before that was known.
+        let written = match self.history.update(entry.record.clone()).await {
+            Ok(false) => self.history.add(entry.record.clone()).await.map(|_| ()),
+            other => other.map(|_| ()),
+        };
+        if let Err(error) = written {
             warn!(query_id = entry.record.id, %error, "the history could not be written");
         }
-        entry.is_open = true;
     }
 
     pub(super) async fn record(&self) -> QueryRecord {

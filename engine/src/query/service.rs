@@ -14,7 +14,7 @@ use tracing::warn;
 use super::admission::Gate;
 use super::clean_up::ExchangeRuns;
 use super::coordination::Coordination;
-use super::execution::{self, cancelled};
+use super::execution::{self, Prepared, cancelled};
 use super::handle::{QueryHandle, ResultStream};
 use super::housekeeping::keep_house;
 use super::info::QueryInfo;
@@ -111,13 +111,9 @@ impl QueryService {
         let id = QueryId::new();
         let url = self.shared.results.url_of(&id.0)?;
         let prepared = execution::prepare(&self.shared, id, request, Some(url.clone()))?;
-        self.shared.introduce().await?;
-        let journal = Arc::clone(&prepared.query.journal);
-        if let Some(known) = journal.open().await? {
-            return Ok(QueryInfo::of(known));
-        }
-        prepared.store(url);
-        Ok(QueryInfo::of(journal.record().await))
+        // A client that hangs up meanwhile does not leave a query behind that is noted and never starts.
+        let noted = self.shared.background.spawn(note_and_start(Arc::clone(&self.shared), prepared, url));
+        noted.await.map_err(|error| Error::internal(format!("the query could not be noted: {error}")))?
     }
 
     /// A query of this coordinator or of another one, while it runs or after it has ended.
@@ -240,4 +236,14 @@ impl QueryService {
         self.shared.background.wait().await;
         self.shared.background.reopen();
     }
+}
+
+async fn note_and_start(shared: Arc<Shared>, prepared: Prepared, url: String) -> Result<QueryInfo> {
+    shared.introduce().await?;
+    let journal = Arc::clone(&prepared.query.journal);
+    if let Some(known) = journal.open().await? {
+        return Ok(QueryInfo::of(known));
+    }
+    prepared.store(url);
+    Ok(QueryInfo::of(journal.record().await))
 }
