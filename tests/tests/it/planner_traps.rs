@@ -61,6 +61,22 @@ fn order_that_files_declare_does_not_survive_a_shuffle_by_itself() {
 }
 
 #[test]
+fn an_order_that_one_task_makes_holds_in_the_tasks_that_share_its_rows() {
+    equals_duckdb(&[
+        (
+            "SELECT k, count(*) OVER (PARTITION BY k), sum(k) OVER (ORDER BY k NULLS FIRST ROWS BETWEEN 0 PRECEDING AND 0 FOLLOWING) \
+             FROM (SELECT DISTINCT k % 50 AS k FROM other)",
+            Any,
+        ),
+        (
+            "SELECT k, v, sum(v) OVER (ORDER BY k, v ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), \
+             max(v) OVER (PARTITION BY k), row_number() OVER (PARTITION BY k ORDER BY v) FROM ordered WHERE k < 60",
+            Any,
+        ),
+    ]);
+}
+
+#[test]
 fn constants_that_a_filter_proves_hold_on_the_other_side_of_a_shuffle() {
     let monthly = "SELECT category, year, month, sum(price) AS total, \
         avg(sum(price)) OVER (PARTITION BY category, year) AS average, \

@@ -15,13 +15,12 @@ use super::stage_hints::without_hints;
 pub(super) fn repair(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     without_hints(plan)?
         .transform_up(|node| {
-            let Some(boundary) = node.as_network_boundary() else { return Ok(Transformed::no(node)) };
+            if !node.is_network_boundary() {
+                return Ok(Transformed::no(node));
+            }
             let mut facts = BoundaryFacts::of(node.equivalence_properties());
-            let lost_order = if node.is::<NetworkShuffleExec>() && boundary.input_stage().task_count() > 1 {
-                node.output_ordering().cloned()
-            } else {
-                None
-            };
+            // One producer may keep an order, but the worker that reads it does not know: a boundary is decoded without its order.
+            let lost_order = node.is::<NetworkShuffleExec>().then(|| node.output_ordering().cloned()).flatten();
             facts.unordered = lost_order.is_some();
             if facts.is_empty() {
                 return Ok(Transformed::no(node));
