@@ -12,12 +12,13 @@
 //! - `1e3` is a double, where `1.5` is a decimal;
 //! - `U&'…'` is a string.
 
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement, Value, ValueWithSpan, VisitMut, VisitorMut,
-    visit_expressions,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement, TableFactor, Value, ValueWithSpan, VisitMut,
+    VisitorMut,
 };
 
 use super::places::of_location;
@@ -49,7 +50,7 @@ impl VisitorMut for Rewrite {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         name_columns(select);
-        to_control_flow(refuse_tables_of_shared_columns(select))
+        to_control_flow(merged_columns(select))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
@@ -93,37 +94,102 @@ fn order_distinct_by_names(query: &mut Query) {
     }
 }
 
-/// `SELECT l.k FROM l FULL JOIN r USING (k)`.
-fn refuse_tables_of_shared_columns(select: &Select) -> Result<()> {
-    let joins = select.from.iter().flat_map(|from| &from.joins);
-    let shared: Vec<String> = joins
-        .filter_map(|join| match &join.join_operator {
+/// What `JOIN … USING` merges: `SELECT l.k FROM l FULL JOIN r USING (k)` is refused, and `k` in WHERE, of which DataFusion does not know that
+/// it is one column, becomes `l.k`.
+fn merged_columns(select: &mut Select) -> Result<()> {
+    let mut merged = Vec::new();
+    let mut may_lack_a_side = Vec::new();
+    for join in select.from.iter().flat_map(|from| &from.joins) {
+        let (operator, columns) = match &join.join_operator {
+            JoinOperator::Join(JoinConstraint::Using(columns))
+            | JoinOperator::Inner(JoinConstraint::Using(columns))
+            | JoinOperator::Left(JoinConstraint::Using(columns))
+            | JoinOperator::LeftOuter(JoinConstraint::Using(columns)) => (&mut merged, columns),
             JoinOperator::Right(JoinConstraint::Using(columns))
             | JoinOperator::RightOuter(JoinConstraint::Using(columns))
-            | JoinOperator::FullOuter(JoinConstraint::Using(columns)) => Some(columns),
-            _ => None,
-        })
-        .flatten()
-        .map(|column| column.to_string().to_lowercase())
-        .collect();
-    if shared.is_empty() {
-        return Ok(());
+            | JoinOperator::FullOuter(JoinConstraint::Using(columns)) => (&mut may_lack_a_side, columns),
+            _ => continue,
+        };
+        operator.extend(columns.iter().map(|column| column.to_string().to_lowercase()));
     }
-    let found = visit_expressions(select, |expr| match expr {
-        Expr::CompoundIdentifier(parts)
-            if parts.last().is_some_and(|name| shared.contains(&name.value.to_lowercase())) =>
-        {
-            ControlFlow::Break(expr.clone())
+    let refused = outside_subqueries(select, |expr| match expr {
+        Expr::CompoundIdentifier(parts) if is_one_of(parts.last(), &may_lack_a_side) => {
+            ControlFlow::Break(of_no_table(expr))
         }
         _ => ControlFlow::Continue(()),
     });
-    let ControlFlow::Break(expr) = found else { return Ok(()) };
+    if let ControlFlow::Break(error) = refused {
+        return Err(error);
+    }
+    merged.append(&mut may_lack_a_side);
+    let first = select.from.first().and_then(|from| name_of(&from.relation));
+    if let (Some(table), Some(selection)) = (first, &mut select.selection) {
+        let _: ControlFlow<()> = outside_subqueries(selection, |expr| {
+            if let Expr::Identifier(name) = expr
+                && is_one_of(Some(name), &merged)
+            {
+                *expr = Expr::CompoundIdentifier(vec![table.clone(), name.clone()]);
+            }
+            ControlFlow::Continue(())
+        });
+    }
+    Ok(())
+}
+
+fn is_one_of(name: Option<&Ident>, columns: &[String]) -> bool {
+    name.is_some_and(|name| columns.contains(&name.value.to_lowercase()))
+}
+
+fn of_no_table(expr: &Expr) -> Error {
     let error = Error::new(ErrorCode::Syntax, format!("column {expr} belongs to no table: JOIN … USING merged it"))
         .with_hint("write the column's name alone, or join ON a condition");
-    Err(match of_location(expr.span().start) {
+    match of_location(expr.span().start) {
         Some(position) => error.at(position),
         None => error,
-    })
+    }
+}
+
+/// How a column's table is called in front of it.
+fn name_of(relation: &TableFactor) -> Option<Ident> {
+    match relation {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            Some(alias.name.clone())
+        }
+        TableFactor::Table { name, alias: None, .. } => name.0.last()?.as_ident().cloned(),
+        _ => None,
+    }
+}
+
+/// Every expression but those of subqueries, whose names are their own.
+fn outside_subqueries<B>(node: &mut impl VisitMut, visit: impl FnMut(&mut Expr) -> ControlFlow<B>) -> ControlFlow<B> {
+    node.visit(&mut Outside { visit, depth: 0, of: PhantomData })
+}
+
+struct Outside<F, B> {
+    visit: F,
+    depth: usize,
+    of: PhantomData<B>,
+}
+
+impl<B, F: FnMut(&mut Expr) -> ControlFlow<B>> VisitorMut for Outside<F, B> {
+    type Break = B;
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<B> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<B> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<B> {
+        match self.depth {
+            0 => (self.visit)(expr),
+            _ => ControlFlow::Continue(()),
+        }
+    }
 }
 
 fn limit(query: &mut Query, fetch: Fetch) -> Result<()> {

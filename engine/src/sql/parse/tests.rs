@@ -52,6 +52,10 @@ fn what_trino_means_is_said_in_datafusions_words() {
         ("SELECT a FROM t WHERE a <> ALL (SELECT b FROM u)", "SELECT a FROM t WHERE a NOT IN (SELECT b FROM u)"),
         ("SELECT a FROM t WHERE a LIKE 'x!%\\' ESCAPE '!'", "SELECT a FROM t WHERE a LIKE 'x\\%\\\\'"),
         ("SELECT CAST(a AS timestamp) AS b FROM t", "SELECT CAST(a AS TIMESTAMP(6)) AS b FROM t"),
+        (
+            "SELECT k FROM db.l JOIN (SELECT x.k FROM x) AS r USING (k) WHERE k > 1 AND EXISTS (SELECT k FROM u)",
+            "SELECT k FROM db.l JOIN (SELECT x.k FROM x) AS r USING(k) WHERE l.k > 1 AND EXISTS (SELECT k FROM u)",
+        ),
         ("SELECT 1e3 AS a, U&'\\00e9' AS b", "SELECT CAST('1e3' AS DOUBLE) AS a, '\u{e9}' AS b"),
     ] {
         assert_eq!(query(sql), said, "{sql}");

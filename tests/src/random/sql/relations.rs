@@ -45,9 +45,11 @@ impl Writer {
                 let mut sql =
                     format!("SELECT {} FROM ({}) {alias}", named(&[groups.clone(), values].concat()), input.sql);
                 if !groups.is_empty() {
+                    // DataFusion refuses a key that is rolled up twice.
+                    let twice = groups.iter().enumerate().any(|(number, key)| groups[..number].contains(key));
                     // By number: an expression may be a constant.
                     let numbers = (1..=groups.len()).map(|number| number.to_string()).collect::<Vec<_>>();
-                    sql += &match rollup {
+                    sql += &match *rollup && !twice {
                         true => format!(" GROUP BY ROLLUP ({})", groups.join(", ")),
                         false => format!(" GROUP BY {}", numbers.join(", ")),
                     };
