@@ -153,9 +153,7 @@ fn the_bill_counts_what_workers_did() {
     let engine = Engine::tpch_over_cluster(THREE_BY_TWO);
     let sql = "SELECT l_returnflag, count(*) FROM lineitem GROUP BY l_returnflag";
     let Outcome { stats, .. } = engine.run(sql).unwrap();
-    let lambda = Engine::tpch_over_lambda(THREE_BY_TWO).run(sql).unwrap().stats;
-    assert_eq!(stats.requests.bytes_scanned, lambda.requests.bytes_scanned, "{stats:?}");
-    assert_eq!(stats.tasks, lambda.tasks);
+    assert!(stats.tasks >= 3 && stats.stages[0].requests.bytes_scanned > 0, "{stats:?}");
     assert_eq!((stats.requests.put, stats.gb_seconds), (0, 0.0), "nothing goes through S3, nothing is billed by time");
     let rows: u64 = stats.stages[0].tasks_detail.iter().map(|task| task.rows_in).sum();
     let count = engine.run("SELECT count(*) FROM lineitem").unwrap().answer.rows[0][0].to_string();
@@ -225,7 +223,7 @@ fn the_only_worker_s_death_is_one_clear_error() {
     let error = running.finish().expect_err("an answer from nobody");
     assert_eq!(error.code, ErrorCode::Unavailable, "{error}");
     assert!(error.message.contains(&processes.workers[0].url), "{error}");
-    let error = engine.run("SELECT count(*) FROM orders").expect_err("an answer from nobody");
+    let error = engine.run("SELECT max(o_comment) FROM orders").expect_err("an answer from nobody");
     assert_eq!(error.code, ErrorCode::Unavailable, "{error}");
     assert!(error.message.contains("cannot be reached"), "{error}");
 }
@@ -277,7 +275,8 @@ fn a_worker_that_is_asked_to_stop_ends_what_it_runs() {
     sandbox.s3.conditions().set_latency(Duration::from_millis(200));
     let query = TpchQuery::get(6);
     let running = engine.start(query.sql, &[]);
-    wait_until("the worker works", || processes.workers[0].log().contains("a task begins"));
+    // None of them begins after it was asked.
+    wait_until("the worker has all tasks", || processes.workers[0].log().matches("a task begins").count() == 3);
     processes.workers[0].signal("TERM");
     let answer = running.finish().unwrap().answer;
     assert_same(&Dataset::shared().answer(query).unwrap(), &answer, Order::Any, "q06 on a worker that stops");
@@ -326,17 +325,18 @@ fn without_workers_it_says_what_to_do() {
 #[test]
 fn a_worker_refuses_more_tasks_than_it_may_run() {
     let sandbox = Sandbox::shared();
-    let worker = WorkerProcess::start(sandbox, &["--max-tasks", "4"]);
+    let worker = WorkerProcess::start(sandbox, &["--max-tasks", "2"]);
     let engine = |tasks| {
         let width = Width { tasks, partitions: 1 };
-        let engine = Engine::cluster_of(sandbox, vec![worker.url.clone()], width).with_traps(TrapTables::shared());
-        engine.with_setting("arachne.merge_groups", 0)
+        Engine::cluster_of(sandbox, vec![worker.url.clone()], width).with_traps(TrapTables::shared())
     };
-    // Two stages.
-    let sql = "SELECT k % 100, count(*) FROM other GROUP BY k % 100";
-    let error = engine(3).run(sql).expect_err("six tasks on a worker for four");
+    let sql = "SELECT k, w FROM other WHERE w % 7 = 1";
+    let error = engine(3).run(sql).expect_err("three tasks on a worker for two");
     assert_eq!(error.code, ErrorCode::Throttled, "{error}");
-    assert_eq!(engine(2).run(sql).unwrap().answer.rows.len(), 100);
+    assert!(error.message.contains(&worker.url), "{error}");
+    // Those that ran are gone with the query.
+    let outcome = engine(2).run(sql).unwrap();
+    assert_eq!(outcome.stats.tasks, 2, "{:?}", outcome.stats);
 }
 
 fn own_cluster(workers: usize) -> (Sandbox, ClusterProcesses) {

@@ -4,10 +4,11 @@
 //! same time and rows stream from worker to worker through datafusion-distributed's own service (docs/adr/0012).
 //!
 //! Coordinator: `members` knows who is there, `run` executes a plan on them, once more if a worker is lost before the first row.
-//! Worker: `worker` serves, `session` sets up one task. Both: `channel` dials, `task_node` travels in every plan and carries what
+//! Worker: `worker` serves, `admission` bounds, `session` sets up one task. Both: `channel` dials, `task_node` travels in every plan and carries what
 //! the library does not (pins there, figures back), `header` is what must be known before a plan is decoded, `wire_error` keeps
 //! our errors whole across gRPC.
 
+mod admission;
 mod channel;
 mod figures;
 mod header;

@@ -1,7 +1,7 @@
 //! One task of one query on a worker: its session, and what it does while it lives.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
@@ -14,7 +14,6 @@ use datafusion_distributed::{
     DistributedExt, WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse, WorkerQueryContext, WorkerSessionBuilder,
 };
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::debug;
 
 use super::channel::{Channels, WorkerResolver};
@@ -35,9 +34,6 @@ pub(super) struct TaskSessions {
     pub(super) version: Arc<str>,
     /// To other workers.
     pub(super) channels: Arc<Channels>,
-    /// Closed when the worker is asked to stop.
-    pub(super) slots: Arc<Semaphore>,
-    pub(super) max_tasks: usize,
     /// Where plans are executed.
     pub(super) compute: Handle,
 }
@@ -54,7 +50,6 @@ impl TaskSessions {
         let WorkerQueryContext { mut builder, headers } = context;
         let header = QueryHeader::read(&headers)?;
         self.check_version(&header)?;
-        let slot = self.slot()?;
         debug!(query_id = %header.query_id, "a task begins");
         let meter = Arc::new(StoreMeter::default());
         let surroundings = self.worker.surroundings(Pins::default(), meter)?;
@@ -63,7 +58,7 @@ impl TaskSessions {
         for (name, value) in &header.options {
             config.options_mut().set(name, value)?;
         }
-        config.set_extension(Arc::new(ClusterTask::new(surroundings, slot, self.compute.clone())));
+        config.set_extension(Arc::new(ClusterTask::new(surroundings, self.compute.clone())));
         config.set_distributed_user_codec(ArachneCodec);
         config.set_distributed_channel_resolver(WorkerResolver(Arc::clone(&self.channels)));
         let read_ahead = self.worker.settings().read_ahead.clone();
@@ -82,18 +77,6 @@ impl TaskSessions {
         Err(Error::new(ErrorCode::InvalidArgument, message)
             .with_hint("run coordinator and workers from the same build"))
     }
-
-    /// Stages of one query wait for each other, so a task that has to wait for its turn could wait for ever: it is refused.
-    fn slot(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.slots).try_acquire_owned().map_err(|_| {
-            if self.slots.is_closed() {
-                return Error::new(ErrorCode::Unavailable, "the worker is stopping");
-            }
-            let message = format!("the worker has its {} tasks already", self.max_tasks);
-            Error::new(ErrorCode::Throttled, message)
-                .with_hint("run fewer queries at once, add workers, or raise --max-tasks")
-        })
-    }
 }
 
 /// What the library does not know of a task. Found in its session, by the task's node.
@@ -105,13 +88,10 @@ pub(super) struct ClusterTask {
     elapsed_ms: AtomicU64,
     rows: AtomicU64,
     bytes: AtomicU64,
-    /// Partitions that have not ended yet; unknown, and so the largest number, until the first one starts.
-    left: AtomicUsize,
-    slot: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl ClusterTask {
-    fn new(surroundings: Surroundings, slot: OwnedSemaphorePermit, compute: Handle) -> Self {
+    fn new(surroundings: Surroundings, compute: Handle) -> Self {
         Self {
             compute,
             surroundings,
@@ -119,8 +99,6 @@ impl ClusterTask {
             elapsed_ms: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            left: AtomicUsize::new(usize::MAX),
-            slot: Mutex::new(Some(slot)),
         }
     }
 
@@ -128,23 +106,14 @@ impl ClusterTask {
         self.surroundings.pins.extend(pins)
     }
 
-    /// To be held while one of the task's `partitions` runs.
-    pub(super) fn partition_started(self: &Arc<Self>, partitions: usize) -> RunningPartition {
-        let _ = self.left.compare_exchange(usize::MAX, partitions, Relaxed, Relaxed);
+    /// To be held while a partition runs.
+    pub(super) fn partition_started(self: &Arc<Self>) -> RunningPartition {
         RunningPartition { task: Arc::clone(self) }
     }
 
     pub(super) fn figures(&self, plan: &Arc<dyn ExecutionPlan>) -> Figures {
         let stats = TaskStats { elapsed_ms: self.elapsed_ms.load(Relaxed), ..self.surroundings.stats(plan) };
         Figures { stats, rows_out: self.rows.load(Relaxed), bytes_out: self.bytes.load(Relaxed) }
-    }
-
-    /// The library keeps a finished task's plan for a while; its slot is free at once.
-    fn partition_ended(&self) {
-        self.elapsed_ms.store(self.started.elapsed().as_millis() as u64, Relaxed);
-        if self.left.fetch_sub(1, Relaxed) == 1 {
-            self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        }
     }
 }
 
@@ -161,7 +130,7 @@ impl RunningPartition {
 
 impl Drop for RunningPartition {
     fn drop(&mut self) {
-        self.task.partition_ended();
+        self.task.elapsed_ms.store(self.task.started.elapsed().as_millis() as u64, Relaxed);
     }
 }
 

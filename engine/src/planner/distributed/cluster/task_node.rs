@@ -12,8 +12,7 @@ use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
-    ReplaceChildrenOptions,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
 };
 use datafusion_distributed::BroadcastExec;
 use futures::StreamExt;
@@ -121,7 +120,7 @@ impl ExecutionPlan for ClusterTaskExec {
         let Some(task) = self.task.clone() else {
             return internal_err!("a task of a cluster's query was executed in the coordinator");
         };
-        let running = task.partition_started(self.input.output_partitioning().partition_count());
+        let running = task.partition_started();
         // What the operators spawn, now and later, goes to the threads that compute.
         let _computing = task.compute.enter();
         let mut input = self.input.execute(partition, context).map_err(|error| to_wire(&error))?;

@@ -29,6 +29,11 @@ pub(super) fn to_wire(error: &DataFusionError) -> DataFusionError {
     DataFusionError::External(Box::new(Travelling(error)))
 }
 
+/// What a worker does not even begin; its message goes on after the worker's name.
+pub(super) fn refusal(error: &Error) -> String {
+    Travelling(error.clone()).to_string()
+}
+
 /// Reads back what [`to_wire`] wrote; any other error is classified as it would be without gRPC.
 pub(super) fn from_wire(error: &DataFusionError) -> Error {
     marked(&error.to_string()).unwrap_or_else(|| Error::from(error))
@@ -36,13 +41,16 @@ pub(super) fn from_wire(error: &DataFusionError) -> Error {
 
 /// The same for an error that came over a connection to `worker`: what is wrong with the connection names the worker.
 pub(super) fn of_worker(worker: &Url, error: &DataFusionError) -> Error {
+    if let Some(status) = status(error) {
+        if let Some(refused) = marked(status.message()) {
+            return Error { message: format!("worker {worker} {}", refused.message), ..refused };
+        }
+        return Error::new(ErrorCode::Unavailable, format!("worker {worker} was lost: {}", detail(status)))
+            .with_hint(LOST);
+    }
     let text = error.to_string();
     if let Some(ours) = marked(&text) {
         return ours;
-    }
-    if let Some(status) = status(error) {
-        return Error::new(ErrorCode::Unavailable, format!("worker {worker} was lost: {}", detail(status)))
-            .with_hint(LOST);
     }
     // The library's own limit of 10 s for a plan to arrive: the coordinator, or this worker, was too slow or is gone.
     if text.contains("timed-out while waiting for the plan") {
@@ -138,6 +146,14 @@ mod tests {
         let error = of_worker(&worker, &DataFusionError::External(Box::new(status)));
         assert_eq!(error.code, ErrorCode::Unavailable);
         assert_eq!(error.message, "worker http://10.0.0.7:9000/ was lost: connection reset");
+    }
+
+    #[test]
+    fn a_refusal_names_the_worker_and_keeps_its_code() {
+        let worker = Url::parse("http://10.0.0.7:9000").unwrap();
+        let status = tonic::Status::unavailable(refusal(&Error::new(ErrorCode::Throttled, "has its \"4\" tasks")));
+        let error = of_worker(&worker, &DataFusionError::External(Box::new(status)));
+        assert_eq!(error.to_string(), "throttled: worker http://10.0.0.7:9000/ has its \"4\" tasks");
     }
 
     #[test]

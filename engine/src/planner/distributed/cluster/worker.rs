@@ -7,11 +7,12 @@ use std::time::Duration;
 use datafusion_distributed::Worker as LibraryWorker;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tracing::{info, warn};
 
+use super::admission::{Admission, Slots};
 use super::channel::{CONNECTION_WINDOW, Channels, KEEPALIVE, MAX_HEADER_BYTES, STREAM_WINDOW};
 use super::session::TaskSessions;
 use crate::error::{Error, ErrorCode, Result};
@@ -53,8 +54,7 @@ impl ClusterWorkerSettings {
 pub struct ClusterWorker {
     listener: TcpListener,
     address: SocketAddr,
-    slots: Arc<Semaphore>,
-    max_tasks: usize,
+    slots: Slots,
     grace: Duration,
     service: LibraryWorker,
 }
@@ -71,18 +71,14 @@ impl ClusterWorker {
             |error: std::io::Error| Error::new(ErrorCode::Unavailable, format!("cannot listen on {listen}: {error}"));
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let max_tasks = max_tasks.clamp(1, Semaphore::MAX_PERMITS);
-        let slots = Arc::new(Semaphore::new(max_tasks));
         let sessions = TaskSessions {
             worker: Arc::new(Worker::try_with_stores(worker, stores)?),
             version: version.as_str().into(),
             channels: Arc::new(Channels::driven_by(Handle::current())),
-            slots: Arc::clone(&slots),
-            max_tasks,
             compute,
         };
         let service = LibraryWorker::from_session_builder(sessions).with_version(version);
-        Ok(Self { listener, address, slots, max_tasks, grace, service })
+        Ok(Self { listener, address, slots: Slots::new(max_tasks), grace, service })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -91,7 +87,7 @@ impl ClusterWorker {
 
     /// Tasks that run now.
     pub fn tasks(&self) -> TaskCount {
-        TaskCount { slots: Arc::clone(&self.slots), max_tasks: self.max_tasks }
+        TaskCount(self.slots.clone())
     }
 
     /// Serves until `stop` is ready: then no task is taken any more, and those that run have the grace period to end.
@@ -100,7 +96,7 @@ impl ClusterWorker {
     /// `Unavailable` when the service breaks down.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let (stopping, asked) = oneshot::channel();
-        let (tasks, slots) = (self.tasks(), self.slots);
+        let (tasks, slots) = (self.tasks(), self.slots.clone());
         let stop = async move {
             stop.await;
             slots.close();
@@ -116,7 +112,7 @@ impl ClusterWorker {
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
             .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .add_service(self.service.into_worker_server())
+            .add_service(Admission { service: self.service.into_worker_server(), slots: self.slots })
             .serve_with_incoming_shutdown(TcpIncoming::from(self.listener).with_nodelay(Some(true)), stop);
         info!(address = %self.address, version = ENGINE_VERSION, "worker listens");
         let too_late = async {
@@ -138,13 +134,10 @@ impl ClusterWorker {
 
 /// Watches how much a worker has to do.
 #[derive(Debug, Clone)]
-pub struct TaskCount {
-    slots: Arc<Semaphore>,
-    max_tasks: usize,
-}
+pub struct TaskCount(Slots);
 
 impl TaskCount {
     pub fn running(&self) -> usize {
-        self.max_tasks - self.slots.available_permits().min(self.max_tasks)
+        self.0.taken()
     }
 }
