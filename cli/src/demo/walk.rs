@@ -174,7 +174,8 @@ impl Walk<'_> {
     }
 
     async fn answer(&self, database: &str, sql: &str, settings: &[(String, String)]) -> Result<Answer, Stop> {
-        let request = QueryRequest { database: database.to_owned(), settings: settings.to_vec(), ..QueryRequest::new(sql) };
+        let request =
+            QueryRequest { database: database.to_owned(), settings: settings.to_vec(), ..QueryRequest::new(sql) };
         let width = terminal::size().map(|(width, _)| width).filter(|_| terminal::stdout_is_terminal());
         let shape = TableShape { width, max_rows: Some(ROWS_SHOWN), count_line: false };
         let (encoder, rows) = RowsEncoder::beside(TableEncoder::new(shape));

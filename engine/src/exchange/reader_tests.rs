@@ -78,7 +78,8 @@ async fn exchange(producers: u32, bytes: usize, most: usize) -> Exchange {
         let path = layout::path(&config, &layout::output_name(run, attempt, Uuid::nil())).unwrap();
         memory.put(&path, [partition.clone(), partition.clone()].concat().into()).await.unwrap();
         let length = partition.len() as u64;
-        let output = TaskOutput { offsets: vec![0, length, 2 * length], inline: None, copy: Some(Uuid::nil()), rows: 0 };
+        let output =
+            TaskOutput { offsets: vec![0, length, 2 * length], inline: None, copy: Some(Uuid::nil()), rows: 0 };
         produced.push(Arc::new(ProducedTask { attempt, output }));
     }
     let store: Arc<dyn ObjectStore> = Arc::new(Metered::new(Arc::new(memory), Arc::clone(&meter), Traffic::Exchange));

@@ -1,10 +1,10 @@
 //! Everything a door can do: start a query, watch it, take its rows, cancel it, and read its bill.
 
-#[cfg(feature = "cluster")]
-mod cluster;
 mod admission;
 mod analysis;
 mod clean_up;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod coordination;
 mod cost;
 mod estimate;

@@ -24,7 +24,7 @@ mod pruning;
 mod random_queries;
 mod recovery;
 mod reference;
-mod suites;
 mod slt;
+mod suites;
 mod two_level;
 mod worker_faults;

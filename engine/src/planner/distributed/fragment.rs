@@ -83,9 +83,8 @@ impl Fragment {
         let context = SessionContext::new_with_config_rt(config, runtime).task_ctx();
         let codec = DistributedCodec::new_combined_with_user(context.session_config());
         let converter = DeduplicatingProtoConverter {};
-        let root = on_a_deep_stack(|| {
-            physical_plan_from_bytes_with_proto_converter(plan, &context, &codec, &converter)
-        })?;
+        let root =
+            on_a_deep_stack(|| physical_plan_from_bytes_with_proto_converter(plan, &context, &codec, &converter))?;
         Ok(Self::behead(root, context))
     }
 
