@@ -10,7 +10,9 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties, ReplaceChildrenOptions,
+};
 use datafusion::prelude::{SessionConfig, SessionContext};
 #[cfg(feature = "cluster")]
 use datafusion_distributed::NetworkCoalesceExec;
@@ -159,7 +161,8 @@ fn check_sendable(base: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> 
 
 /// The boundary with all that it promises to the plan above it, but without the stage below.
 fn over_nothing(boundary: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    Arc::clone(boundary).with_new_children(vec![Arc::new(EmptyExec::new(boundary.schema()))])
+    let recomputed = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Arc::clone(boundary).replace_children(vec![Arc::new(EmptyExec::new(boundary.schema()))], recomputed)
 }
 
 fn encode(plan: Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Vec<u8>> {
