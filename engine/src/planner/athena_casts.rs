@@ -35,10 +35,10 @@ pub(crate) fn answer_as_athena(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
         Expr::Cast(cast) if cast.field.data_type().is_integer() && has_fractions(&cast.expr, schema) => {
-            Ok(Transformed::yes(Expr::Cast(Cast { expr: rounded(cast.expr), field: cast.field })))
+            Ok(Transformed::yes(Expr::Cast(Cast { expr: rounded(*cast.expr), field: cast.field })))
         }
         Expr::TryCast(cast) if cast.field.data_type().is_integer() && has_fractions(&cast.expr, schema) => {
-            Ok(Transformed::yes(Expr::TryCast(TryCast { expr: rounded(cast.expr), field: cast.field })))
+            Ok(Transformed::yes(Expr::TryCast(TryCast { expr: rounded(*cast.expr), field: cast.field })))
         }
         Expr::InSubquery(membership) if membership.negated && membership.expr.column_refs().is_empty() => {
             none_matches(membership).map(Transformed::yes)
@@ -52,8 +52,8 @@ fn has_fractions(expr: &Expr, schema: &DFSchema) -> bool {
     expr.get_type(schema).is_ok_and(|of| of.is_floating() || of.is_decimal())
 }
 
-fn rounded(expr: Box<Expr>) -> Box<Expr> {
-    Box::new(round(vec![*expr]))
+fn rounded(expr: Expr) -> Box<Expr> {
+    Box::new(round(vec![expr]))
 }
 
 /// No value of the subquery is equal, or may be. Where the answer is unknown this is false; a filter takes both for the same.

@@ -263,8 +263,8 @@ mod tests {
         };
         assert_eq!(gets(&[0..MIB, 2 * MIB..3 * MIB]).await, (1, 3), "a gap of 1 MiB");
         assert_eq!(gets(&[0..MIB, 2 * MIB + 1..3 * MIB + 1]).await, (2, 2), "a larger gap");
-        assert_eq!(gets(&[0..8 * MIB]).await.0, 1);
-        assert_eq!(gets(&[0..20 * MIB]).await.0, 3, "pieces of at most 8 MiB");
+        assert_eq!(gets(std::slice::from_ref(&(0..8 * MIB))).await.0, 1);
+        assert_eq!(gets(std::slice::from_ref(&(0..20 * MIB))).await.0, 3, "pieces of at most 8 MiB");
     }
 
     #[tokio::test]

@@ -61,7 +61,7 @@ impl TaskSessions {
         config.set_extension(Arc::new(ClusterTask::new(surroundings, self.compute.clone())));
         config.set_distributed_user_codec(ArachneCodec);
         config.set_distributed_channel_resolver(WorkerResolver(Arc::clone(&self.channels)));
-        let read_ahead = self.worker.settings().read_ahead.clone();
+        let read_ahead = self.worker.settings().read_ahead;
         config.set_distributed_worker_plan_rewrite_handler(move |event: WorkerPlanRewriteEvent<'_>| {
             let plan = prepare_scans(event.plan, &read_ahead).map_err(|error| to_wire(&error.into()))?;
             Ok(WorkerPlanRewriteEventResponse::new(yielding(plan)?))
