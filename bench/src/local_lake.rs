@@ -56,7 +56,8 @@ impl LocalLake {
         let object = small_lineitem()?;
         let mut original = PathBuf::new();
         for file in 0..files {
-            let folder = if per_folder == 0 { root.clone() } else { root.join(format!("day={}", file / per_folder)) };
+            let day = file.checked_div(per_folder);
+            let folder = day.map_or_else(|| root.clone(), |day| root.join(format!("day={day}")));
             if file == 0 || (per_folder > 0 && file % per_folder == 0) {
                 std::fs::create_dir_all(&folder)?;
             }

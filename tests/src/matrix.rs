@@ -35,7 +35,7 @@ pub fn cells(number: usize) -> Vec<Cell> {
 /// Embedded, every second query in another layout too; over tasks in this process; in turn over Lambda's processes, a cluster's, or neither.
 fn sample(number: usize) -> Vec<Cell> {
     let mut cells = vec![embedded(Layout::Parquet)];
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         cells.push(embedded(Layout::ALL[1 + number / 2 % (Layout::ALL.len() - 1)]));
     }
     cells.push(picked(Compute::Tasks, number));

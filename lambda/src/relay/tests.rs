@@ -40,16 +40,15 @@ impl WorkerInvoker for Service {
             let payload = self.work(&serde_json::from_slice(&payload).unwrap())?;
             return Ok(InvocationReply { payload: payload.to_string().into(), bill: TASK_BILL });
         };
-        let outcome = |(index, request): (usize, &Box<RawValue>)| match self
-            .work(&serde_json::from_str(request.get()).unwrap())
-        {
-            Ok(answer) => Outcome::Answer {
-                payload: serde_json::value::to_raw_value(&answer).unwrap(),
-                bill: (index > 0).then_some(TASK_BILL),
-            },
-            Err(error) => Outcome::Failure(error),
-        };
-        let answer = RelayAnswer { relayed: group.relay.iter().enumerate().map(outcome).collect() };
+        let outcome =
+            |(index, request): (usize, &RawValue)| match self.work(&serde_json::from_str(request.get()).unwrap()) {
+                Ok(answer) => Outcome::Answer {
+                    payload: serde_json::value::to_raw_value(&answer).unwrap(),
+                    bill: (index > 0).then_some(TASK_BILL),
+                },
+                Err(error) => Outcome::Failure(error),
+            };
+        let answer = RelayAnswer { relayed: group.relay.iter().map(Box::as_ref).enumerate().map(outcome).collect() };
         Ok(InvocationReply { payload: serde_json::to_vec(&answer).unwrap().into(), bill: RELAY_BILL })
     }
 }

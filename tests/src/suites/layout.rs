@@ -127,7 +127,7 @@ pub(super) fn write_all(dir: &Path, tables: &[Table]) -> Result<()> {
             fs::create_dir_all(&folder)?;
             let cuts = cuts(table.rows, layout.file_count(table));
             if layout == Layout::Ordered {
-                let overlapping = parity(&table.name) % 2 == 0;
+                let overlapping = parity(&table.name).is_multiple_of(2);
                 ordered_files::write(table, &folder, &cuts, overlapping, ROW_GROUP_ROWS)?;
             }
             for (file, (first, last)) in cuts.into_iter().enumerate() {
