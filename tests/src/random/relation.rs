@@ -35,6 +35,24 @@ pub enum Relation {
     },
 }
 
+impl Relation {
+    /// Whether somewhere in it all rows are aggregated to one.
+    pub(super) fn aggregates_all(&self) -> bool {
+        match self {
+            Self::Table(_) => false,
+            Self::Filter(input, _)
+            | Self::Project(input, _)
+            | Self::Distinct(input, _)
+            | Self::Window(input, _)
+            | Self::Top { input, .. } => input.aggregates_all(),
+            Self::Group { input, keys, .. } => keys.is_empty() || input.aggregates_all(),
+            Self::Join { left, right, .. } | Self::Set(_, left, right) => {
+                left.aggregates_all() || right.aggregates_all()
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinKind {
     Inner,
