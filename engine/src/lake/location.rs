@@ -27,10 +27,11 @@ pub enum Place {
     Glob { folder: Path, pattern: Box<GlobMatcher> },
 }
 
-/// Whether a table's name is meant as a location: a URL, a local path that starts with `/`, `./` or `../`, or a name that ends as a
-/// data file's does (`gen.parquet`, `data/*.csv.gz`). No table of Hive has a dot in its name.
+/// Whether a table's name is meant as a location: a URL, a local path that starts with `/`, `./` or `../`, a folder (`fruit/`), or
+/// a name that ends as a data file's does (`gen.parquet`, `data/*.csv.gz`). No table of Hive has a dot or a slash in its name.
 pub fn is_path(name: &str) -> bool {
     name.contains("://")
+        || name.ends_with('/')
         || ["/", "./", "../", "file:/"].iter().any(|start| name.starts_with(start))
         || PathFormat::of(&Path::from(name)).is_some()
 }
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn paths_are_told_from_names() {
-        assert!(is_path("s3://b/x") && is_path("./x") && is_path("/x") && is_path("../x"));
+        assert!(is_path("s3://b/x") && is_path("./x") && is_path("/x") && is_path("../x") && is_path("x/"));
         assert!(!is_path("orders") && !is_path("db.orders"));
     }
 }

@@ -35,9 +35,9 @@ pub(super) fn stage_tables(stages: &[StageStats]) -> String {
 
 fn stage_table(stage: &StageStats) -> String {
     let mut text = format!(
-        "stage {}: {} {}, {} attempts ({} retried, {} cold), {} rows, {} scanned, {} exchanged, {} GET, {} PUT, {} spilled, \
+        "{}: {} {}, {} attempts ({} retried, {} cold), {} rows, {} scanned, {} exchanged, {} GET, {} PUT, {} spilled, \
          slowest task {} ms, {:.3} GB-s\n",
-        stage.stage,
+        name_of(stage),
         stage.tasks,
         if stage.tasks == 1 { "task" } else { "tasks" },
         stage.attempts,
@@ -75,6 +75,14 @@ fn stage_table(stage: &StageStats) -> String {
     text
 }
 
+/// Stages in between have no number that a plan shows.
+fn name_of(stage: &StageStats) -> String {
+    match stage.combines {
+        Some(combined) => format!("combining stage {combined}"),
+        None => format!("stage {}", stage.stage),
+    }
+}
+
 fn cells(task: &TaskDetail, median: Duration) -> [String; 12] {
     let skewed = task.elapsed > median * SKEWED && task.elapsed > Duration::from_millis(100);
     [
@@ -106,6 +114,15 @@ fn median(tasks: &[TaskDetail]) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stage_in_between_is_named_by_the_one_it_combines() {
+        assert_eq!(name_of(&StageStats { stage: 2, ..StageStats::default() }), "stage 2");
+        assert_eq!(
+            name_of(&StageStats { stage: 1_000_002, combines: Some(2), ..StageStats::default() }),
+            "combining stage 2"
+        );
+    }
 
     #[test]
     fn a_task_that_takes_much_longer_than_the_others_stands_out() {
