@@ -37,7 +37,7 @@ fn stage_table(stage: &StageStats) -> String {
     let mut text = format!(
         "{}: {} {}, {} attempts ({} retried, {} cold), {} rows, {} scanned, {} exchanged, {} GET, {} PUT, {} spilled, \
          slowest task {} ms, {:.3} GB-s\n",
-        name_of(stage),
+        name_of(stage.stage, stage.combines),
         stage.tasks,
         if stage.tasks == 1 { "task" } else { "tasks" },
         stage.attempts,
@@ -76,10 +76,10 @@ fn stage_table(stage: &StageStats) -> String {
 }
 
 /// Stages in between have no number that a plan shows.
-fn name_of(stage: &StageStats) -> String {
-    match stage.combines {
+fn name_of(stage: u32, combines: Option<u32>) -> String {
+    match combines {
         Some(combined) => format!("combining stage {combined}"),
-        None => format!("stage {}", stage.stage),
+        None => format!("stage {stage}"),
     }
 }
 
@@ -117,11 +117,8 @@ mod tests {
 
     #[test]
     fn a_stage_in_between_is_named_by_the_one_it_combines() {
-        assert_eq!(name_of(&StageStats { stage: 2, ..StageStats::default() }), "stage 2");
-        assert_eq!(
-            name_of(&StageStats { stage: 1_000_002, combines: Some(2), ..StageStats::default() }),
-            "combining stage 2"
-        );
+        assert_eq!(name_of(2, None), "stage 2");
+        assert_eq!(name_of(1_000_002, Some(2)), "combining stage 2");
     }
 
     #[test]
