@@ -18,6 +18,7 @@ mod ranges;
 mod read_ahead;
 mod requests;
 mod retry;
+mod retry_after;
 mod s3_client;
 mod scans;
 mod settings;

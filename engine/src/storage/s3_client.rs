@@ -14,6 +14,7 @@ use object_store::{
 };
 
 use super::retry::{Repeat, RetrySettings};
+use super::retry_after::{Listening, heeding};
 
 /// Three clients with the same credentials.
 ///
@@ -34,6 +35,7 @@ impl S3Client {
         let patient = builder.clone().with_retry(patience(retry)).build()?;
         // One cache of credentials: asking a metadata service is slow, and is retried as the patient client does.
         let builder = builder
+            .with_http_connector(Listening)
             .with_credentials(Arc::clone(patient.credentials()))
             .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
         let once = builder.clone().build()?;
@@ -62,14 +64,14 @@ fn patience(retry: &RetrySettings) -> RetryConfig {
 impl ObjectStore for S3Client {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         match options.extensions.get::<Repeat>() {
-            Some(Repeat::Hedge) => self.hedges()?.get_opts(location, options).await,
-            Some(Repeat::Retry) | None => self.once.get_opts(location, options).await,
+            Some(Repeat::Hedge) => heeding(self.hedges()?.get_opts(location, options)).await,
+            Some(Repeat::Retry) | None => heeding(self.once.get_opts(location, options)).await,
         }
     }
 
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         let client = if opts.mode == PutMode::Overwrite { &self.once } else { &self.patient };
-        client.put_opts(location, payload, opts).await
+        heeding(client.put_opts(location, payload, opts)).await
     }
 
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {

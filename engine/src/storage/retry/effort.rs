@@ -8,12 +8,16 @@ use tracing::debug;
 
 use super::super::StorageSettings;
 use super::super::exact::typed;
+use super::super::retry_after::asked_pause;
 use super::budget::{NextTry, RetryBudget};
 use super::hedge::Hedges;
 use crate::error::{Error, ErrorCode};
 
 /// A body that comes slower than this is given up, in bytes a second.
 const SLOWEST: u64 = 256 * 1024;
+
+/// What a server asks for beyond this is not heeded: a query that waits for minutes looks hung.
+const LONGEST_ASKED: Duration = Duration::from_secs(20);
 
 /// Budgets and time limits; shared by all stores of a query or task.
 #[derive(Debug)]
@@ -63,7 +67,8 @@ impl Effort {
         }
         let throttled = cause.code == ErrorCode::Throttled;
         let pause = match self.budget.next_try(failures, throttled) {
-            NextTry::After(pause) => pause,
+            // Our own pause on top: all that were refused together do not come back together.
+            NextTry::After(pause) => asked_pause(&error).map_or(pause, |asked| asked.min(LONGEST_ASKED) + pause),
             NextTry::TriesSpent => {
                 let what = format!("storage failed {failures} times in a row for {object}");
                 return Err(given_up(&what, "storage.retry.tries", cause));
