@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, DropMode};
 use crate::error::CatalogErrorKind::{AlreadyExists, Invalid, NotEmpty, NotFound, NotSupported};
 use crate::format::FileFormat;
 use crate::memory::MemoryCatalog;
-use crate::model::{Column, Database, Partition, Table, TableType};
+use crate::model::{Column, Database, NullOrder, Partition, SortColumn, SortDirection, Table, TableType};
 use crate::sql_store::SqlCatalog;
 
 /// Each test once per implementation.
@@ -169,6 +169,11 @@ async fn contradictions_are_invalid(catalog: Subject) {
     let mut nested_key = sample_table("default", "t");
     nested_key.partition_keys[0].data_type = "array<int>".to_owned();
     assert_eq!(catalog.create_table(nested_key).await.unwrap_err().kind, Invalid);
+    let mut unsorted = sample_table("default", "t");
+    unsorted.storage.sort_columns =
+        vec![SortColumn { column: "year".to_owned(), direction: SortDirection::Descending, nulls: NullOrder::First }];
+    let error = catalog.create_table(unsorted).await.unwrap_err();
+    assert_eq!(error.message, "WITH ORDER names year, which is no column of the files of table t");
     assert_eq!(catalog.create_table(sample_table("default", "")).await.unwrap_err().kind, Invalid);
     assert_eq!(catalog.create_database(database("a/b")).await.unwrap_err().kind, Invalid);
 }

@@ -21,7 +21,10 @@ pub use catalog::{Catalog, DEFAULT_DATABASE, DropMode};
 pub use error::{CatalogError, CatalogErrorKind, Position, Result};
 pub use hive_type::HiveType;
 pub use memory::MemoryCatalog;
-pub use model::{Column, Database, Parameters, Partition, SerDe, StorageDescriptor, Table, TableType};
+pub use model::{
+    Column, Database, NullOrder, Parameters, Partition, SerDe, SortColumn, SortDirection, StorageDescriptor, Table,
+    TableType,
+};
 pub use sql_store::SqlCatalog;
 
 #[cfg(test)]

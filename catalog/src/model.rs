@@ -41,7 +41,33 @@ pub struct StorageDescriptor {
     pub output_format: String,
     pub serde: SerDe,
     pub compressed: bool,
+    /// How the rows of every file are sorted, if they are. A promise of whoever declares the table: it is not checked.
+    #[serde(default)]
+    pub sort_columns: Vec<SortColumn>,
     pub parameters: Parameters,
+}
+
+/// One column of a sort order: Glue's `Order`, and where nulls stand, for which Glue has no word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SortColumn {
+    pub column: String,
+    pub direction: SortDirection,
+    pub nulls: NullOrder,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SortDirection {
+    #[default]
+    Ascending,
+    Descending,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NullOrder {
+    First,
+    /// What `ORDER BY` means in Athena, in both directions.
+    #[default]
+    Last,
 }
 
 /// A table: its columns are `storage.columns` followed by `partition_keys`.

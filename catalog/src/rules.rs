@@ -43,7 +43,21 @@ pub(crate) fn checked_table(mut table: Table) -> Result<Table> {
     for key in &table.partition_keys {
         check_partition_key(key)?;
     }
+    check_order(&mut table)?;
     Ok(table)
+}
+
+/// Files are sorted by columns that they hold.
+fn check_order(table: &mut Table) -> Result<()> {
+    for sorted in &mut table.storage.sort_columns {
+        sorted.column = lower(&sorted.column);
+        if !table.storage.columns.iter().any(|column| column.name == sorted.column) {
+            let message =
+                format!("WITH ORDER names {}, which is no column of the files of table {}", sorted.column, table.name);
+            return Err(CatalogError::invalid(message));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn check_partitions(table: &Table, partitions: &[Partition]) -> Result<()> {

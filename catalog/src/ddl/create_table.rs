@@ -8,12 +8,12 @@ use super::cursor::Cursor;
 use super::statement::{CreateTable, Ddl};
 use super::storage::StorageClauses;
 use crate::error::{CatalogError, Result};
-use crate::model::{Column, Parameters};
+use crate::model::{Column, NullOrder, Parameters, SortColumn, SortDirection};
 
 pub(super) fn parse(cursor: &mut Cursor) -> Result<Ddl> {
     let if_not_exists = cursor.words(&["IF", "NOT", "EXISTS"]);
     let name = cursor.table_name()?;
-    if cursor.peek_word("AS") || cursor.peek_word("WITH") {
+    if cursor.peek_word("AS") || (cursor.peek_word("WITH") && !cursor.peek_words(&["WITH", "ORDER"])) {
         return Err(cursor.not_supported("CREATE TABLE AS SELECT"));
     }
     if cursor.peek_word("LIKE") {
@@ -33,6 +33,7 @@ pub(super) fn parse(cursor: &mut Cursor) -> Result<Ddl> {
     check_names(&columns, &partition_keys).map_err(|error| error.at(position))?;
     let mut storage = clauses.storage.resolve(location).map_err(|error| error.at(position))?;
     storage.columns = columns;
+    storage.sort_columns = clauses.order.unwrap_or_default();
     Ok(Ddl::CreateTable(Box::new(CreateTable {
         name,
         if_not_exists,
@@ -69,6 +70,7 @@ struct Clauses {
     partition_keys: Option<Vec<Column>>,
     storage: StorageClauses,
     location: Option<String>,
+    order: Option<Vec<SortColumn>>,
     properties: Option<Parameters>,
 }
 
@@ -82,6 +84,8 @@ impl Clauses {
             ("PARTITIONED BY", self.partition_keys.replace(cursor.list(Cursor::column)?).is_some())
         } else if cursor.word("LOCATION") {
             ("LOCATION", self.location.replace(location(cursor)?).is_some())
+        } else if cursor.words(&["WITH", "ORDER"]) {
+            ("WITH ORDER", self.order.replace(cursor.list(sort_column)?).is_some())
         } else if cursor.word("TBLPROPERTIES") {
             ("TBLPROPERTIES", self.properties.replace(cursor.properties()?).is_some())
         } else if cursor.peek_word("CLUSTERED") || cursor.peek_word("SKEWED") {
@@ -94,6 +98,24 @@ impl Clauses {
             false => Ok(true),
         }
     }
+}
+
+/// `column [ASC | DESC] [NULLS FIRST | NULLS LAST]`, as in `ORDER BY`.
+fn sort_column(cursor: &mut Cursor) -> Result<SortColumn> {
+    let column = cursor.name("the name of a column")?;
+    let direction = if cursor.word("DESC") {
+        SortDirection::Descending
+    } else {
+        cursor.word("ASC");
+        SortDirection::Ascending
+    };
+    let nulls = if cursor.words(&["NULLS", "FIRST"]) {
+        NullOrder::First
+    } else {
+        cursor.words(&["NULLS", "LAST"]);
+        NullOrder::Last
+    };
+    Ok(SortColumn { column, direction, nulls })
 }
 
 /// A location that means the same in every process.

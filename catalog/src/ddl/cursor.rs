@@ -36,7 +36,7 @@ impl Cursor {
 
     /// Takes the next tokens when they are exactly these words, else takes nothing.
     pub(super) fn words(&mut self, words: &[&str]) -> bool {
-        let found = words.iter().enumerate().all(|(ahead, word)| self.is_word(ahead, word));
+        let found = self.peek_words(words);
         if found {
             self.next += words.len();
         }
@@ -49,6 +49,10 @@ impl Cursor {
 
     pub(super) fn expect_word(&mut self, word: &str) -> Result<()> {
         if self.word(word) { Ok(()) } else { Err(self.expected(word)) }
+    }
+
+    pub(super) fn peek_words(&self, words: &[&str]) -> bool {
+        words.iter().enumerate().all(|(ahead, word)| self.is_word(ahead, word))
     }
 
     pub(super) fn peek_word(&self, word: &str) -> bool {

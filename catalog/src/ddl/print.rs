@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::text::quoted;
-use crate::model::{Column, Parameters, Table};
+use crate::model::{Column, NullOrder, Parameters, SortColumn, SortDirection, Table};
 
 /// The statement, which parses back to the same table (but for its creation time).
 ///
@@ -26,6 +26,9 @@ pub fn show_create_table(table: &Table) -> String {
     }
     sql.push_str(&format!("\nSTORED AS INPUTFORMAT\n  {}", quoted(&storage.input_format)));
     sql.push_str(&format!("\nOUTPUTFORMAT\n  {}", quoted(&storage.output_format)));
+    if !storage.sort_columns.is_empty() {
+        sql.push_str(&block("\nWITH ORDER ", storage.sort_columns.iter().map(sort_column)));
+    }
     sql.push_str(&format!("\nLOCATION\n  {}", quoted(&storage.location)));
     if !table.parameters.is_empty() {
         sql.push_str(&properties("\nTBLPROPERTIES ", &table.parameters));
@@ -48,6 +51,18 @@ fn columns(before: &str, columns: &[Column]) -> String {
         line
     });
     block(before, lines)
+}
+
+fn sort_column(sorted: &SortColumn) -> String {
+    let direction = match sorted.direction {
+        SortDirection::Ascending => "ASC",
+        SortDirection::Descending => "DESC",
+    };
+    let nulls = match sorted.nulls {
+        NullOrder::First => "FIRST",
+        NullOrder::Last => "LAST",
+    };
+    format!("{} {direction} NULLS {nulls}", quote_name(&sorted.column))
 }
 
 fn properties(before: &str, properties: &Parameters) -> String {

@@ -4,7 +4,9 @@ use super::*;
 use crate::catalog::DropMode;
 use crate::error::{CatalogErrorKind, Position};
 use crate::format::{LAZY_SIMPLE_SERDE, OPEN_CSV_SERDE, PARQUET_SERDE, TEXT_INPUT};
-use crate::model::{Column, Parameters, SerDe, StorageDescriptor, Table, TableType};
+use crate::model::{
+    Column, NullOrder, Parameters, SerDe, SortColumn, SortDirection, StorageDescriptor, Table, TableType,
+};
 
 fn ddl(text: &str) -> Ddl {
     match parse(text).unwrap() {
@@ -73,6 +75,20 @@ fn a_parquet_table_with_everything() {
     assert_eq!(table.storage.serde.serialization_library, PARQUET_SERDE);
     assert_eq!(table.storage.location, "s3://lake/visits/");
     assert_eq!(table.parameters, params(&[("classification", "parquet"), ("parquet.compression", "SNAPPY")]));
+}
+
+#[test]
+fn files_may_be_declared_as_sorted() {
+    let sorted = table(
+        "CREATE EXTERNAL TABLE t (a int, `B c` string) STORED AS PARQUET \
+         WITH ORDER (a, `B c` DESC NULLS FIRST) LOCATION 's3://b/t/'",
+    );
+    let by = |column: &str, direction, nulls| SortColumn { column: column.to_owned(), direction, nulls };
+    assert_eq!(
+        sorted.storage.sort_columns,
+        [by("a", SortDirection::Ascending, NullOrder::Last), by("b c", SortDirection::Descending, NullOrder::First),]
+    );
+    fails("CREATE TABLE t (a int) WITH ORDER LOCATION 's3://b/'", "expected '(', found 'LOCATION'", 1, 35);
 }
 
 #[test]
@@ -308,6 +324,15 @@ fn properties() -> impl Strategy<Value = Parameters> {
     prop::collection::btree_map("[a-z.'\\\\]{1,6}", any::<String>(), 0..3)
 }
 
+fn order() -> impl Strategy<Value = Vec<SortColumn>> {
+    let sorted = ("[a-z_ `]{1,6}", any::<bool>(), any::<bool>()).prop_map(|(column, descending, first)| SortColumn {
+        column,
+        direction: if descending { SortDirection::Descending } else { SortDirection::Ascending },
+        nulls: if first { NullOrder::First } else { NullOrder::Last },
+    });
+    prop::collection::vec(sorted, 0..3)
+}
+
 prop_compose! {
     fn tables()(
         columns in columns("c[a-z0-9 `.]{0,5}", 0),
@@ -317,6 +342,7 @@ prop_compose! {
         library in "[a-zA-Z.]{1,20}",
         input_format in "[a-zA-Z.]{1,20}",
         settings in properties(),
+        sort_columns in order(),
         parameters in properties(),
         name in "[a-z_]{1,8}",
     ) -> Table {
@@ -330,6 +356,7 @@ prop_compose! {
                 location,
                 output_format: format!("{input_format}.out"),
                 input_format,
+                sort_columns,
                 serde: SerDe { serialization_library: library, parameters: settings },
                 ..StorageDescriptor::default()
             },

@@ -32,7 +32,8 @@ impl LakeTable {
         let keys = hive_type::schema_of(&table.partition_keys).map_err(|error| in_table(&name, error))?;
         let keys: Vec<FieldRef> = keys.fields().iter().cloned().collect();
         let source = source_of(&context, &table, &keys).await?;
-        Self::new(context, name, format, file_schema, keys, source)
+        let sorted_by = table.storage.sort_columns.clone();
+        Ok(Self::new(context, name, format, file_schema, keys, source)?.sorted_by(sorted_by))
     }
 }
 

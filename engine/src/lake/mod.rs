@@ -11,6 +11,7 @@ mod context;
 mod listing;
 mod location;
 mod merge;
+mod order;
 mod parquet_files;
 mod partition_folders;
 mod partition_values;

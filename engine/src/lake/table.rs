@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arachne_catalog::SortColumn;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -22,6 +23,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
 use super::LakeContext;
+use super::order::file_order;
 use super::parquet_files::{footer_guess, footers};
 use super::partition_values::is_partition_filter;
 use super::pruning::may_match;
@@ -50,6 +52,8 @@ pub struct LakeTable {
     schema: TableSchema,
     keys: Vec<FieldRef>,
     source: FileSourceOf,
+    /// How the rows of every file are sorted.
+    sorted_by: Vec<SortColumn>,
 }
 
 impl LakeTable {
@@ -64,7 +68,12 @@ impl LakeTable {
         let views = matches!(format, TableFormat::Parquet) && context.parquet().global.schema_force_view_types;
         let file_schema = if views { with_views(&file_schema) } else { file_schema };
         let schema = TableSchema::builder(file_schema).with_table_partition_cols(keys.clone()).build();
-        Ok(Self { context, name, format, schema, keys, source })
+        Ok(Self { context, name, format, schema, keys, source, sorted_by: Vec::new() })
+    }
+
+    /// The same table, of files whose rows are sorted.
+    pub(super) fn sorted_by(self, sorted_by: Vec<SortColumn>) -> Self {
+        Self { sorted_by, ..self }
     }
 
     /// `database.table`, or the location.
@@ -164,7 +173,11 @@ impl LakeTable {
             }
             partitioned
         });
-        let groups = FileGroup::new(files.collect()).split_files(session.config().target_partitions());
+        let files: Vec<_> = files.collect();
+        // Only a group of one file is as sorted as its file.
+        let order = file_order(&self.sorted_by, self.schema.table_schema());
+        let order = order.filter(|_| files.len() <= session.config().target_partitions());
+        let groups = FileGroup::new(files).split_files(session.config().target_partitions());
         let (format, adapter) = match &self.format {
             TableFormat::Parquet => {
                 let parquet = ParquetFormat::default().with_options(self.context.parquet().clone());
@@ -178,6 +191,7 @@ impl LakeTable {
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
+            .with_output_ordering(order.into_iter().collect())
             .with_expr_adapter(adapter)
             .build();
         Ok(format.create_physical_plan(session, scan).await?)

@@ -25,7 +25,7 @@ const ROW_GROUP_ROWS: usize = 4096;
 pub enum Layout {
     /// Large tables are several files of unequal size.
     Parquet,
-    /// Parquet whose files are sorted and say so (`sorting_columns`): in half of the tables each file goes on where the last one ended,
+    /// Parquet whose files are sorted and say so (`sorting_columns`), as does the table (`WITH ORDER`): in half of the tables each file goes on where the last one ended,
     /// in the other half the files' ranges overlap.
     Ordered,
     /// Every table is one Parquet file, not compressed, so that it is large enough to be cut.
@@ -80,7 +80,17 @@ impl Layout {
             Self::CsvGzip => " TBLPROPERTIES ('skip.header.line.count' = '1')",
             _ => "",
         };
-        format!("CREATE EXTERNAL TABLE {name} ({}) {stored} LOCATION '{location}'{properties}", columns.join(", "))
+        let order = match self {
+            Self::Ordered => {
+                let columns: Vec<_> = table.sorted_by.iter().map(|column| format!("`{column}`")).collect();
+                format!(" WITH ORDER ({})", columns.join(", "))
+            }
+            _ => String::new(),
+        };
+        format!(
+            "CREATE EXTERNAL TABLE {name} ({}) {stored}{order} LOCATION '{location}'{properties}",
+            columns.join(", ")
+        )
     }
 
     fn file_count(self, table: &Table) -> usize {

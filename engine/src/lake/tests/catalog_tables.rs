@@ -1,6 +1,8 @@
 //! Declared columns over files as they are.
 
+use arachne_catalog::{Catalog, NullOrder, SortColumn, SortDirection};
 use arrow::array::record_batch;
+use datafusion::physical_plan::displayable;
 
 use super::support::{Lake, parquet};
 use crate::error::ErrorCode;
@@ -86,6 +88,31 @@ async fn files_whose_statistics_rule_them_out_are_not_read() {
     assert_eq!(rows, ["11"]);
     assert_eq!((query.report.files_total(), query.report.files_chosen()), (10, 1));
     assert!(query.report.bytes_total() > query.report.bytes_chosen() && query.report.bytes_chosen() > 0);
+}
+
+#[tokio::test]
+async fn files_that_are_declared_as_sorted_are_not_sorted_again() {
+    let lake = Lake::new().await;
+    let mut table = lake.create_table("t", &[("id", "bigint"), ("name", "string")], &[]).await;
+    table.storage.sort_columns =
+        vec![SortColumn { column: "id".to_owned(), direction: SortDirection::Descending, nulls: NullOrder::Last }];
+    lake.catalog.update_table(table).await.unwrap();
+    let sorts = async |sql| {
+        let plan = lake.query().plan(sql).await.unwrap();
+        displayable(plan.as_ref()).indent(false).to_string().contains("SortExec")
+    };
+    lake.put_parquet("t/1.parquet", &record_batch!(("ID", Int64, [3, 1]), ("name", Utf8, ["c", "a"])).unwrap()).await;
+    assert!(!sorts("select name, id from t order by id desc nulls last").await);
+    assert!(sorts("select name, id from t order by id").await);
+    assert_eq!(lake.rows("select id from t order by id desc nulls last").await.unwrap(), ["3", "1"]);
+
+    // More files than partitions: what lies behind each other in a group is not sorted as a whole.
+    for file in 2..40_i64 {
+        let batch = record_batch!(("id", Int64, [file + 5, file]), ("name", Utf8, ["x", "y"])).unwrap();
+        lake.put_parquet(&format!("t/{file}.parquet"), &batch).await;
+    }
+    assert!(sorts("select id from t order by id desc nulls last").await);
+    assert_eq!(lake.rows("select id from t order by id desc nulls last limit 3").await.unwrap(), ["44", "43", "42"]);
 }
 
 #[tokio::test]
