@@ -179,6 +179,19 @@ fn tasks_that_all_run_twice_at_once_are_not_mixed() {
 }
 
 #[test]
+fn what_s3_refuses_is_not_asked_again_before_the_time_it_named() {
+    let bench = FaultBench::shared();
+    let runs = (1..=5).map(|seed| {
+        let dose = Dose { rate: 0.3, ..dose(seed) };
+        bench.run(Case::S3(S3Fault::SlowDownRetryAfter), dose, 6)
+    });
+    let refused: Vec<_> = runs.filter(|run| run.verdict == Verdict::Right && !run.injected.is_empty()).collect();
+    assert!(!refused.is_empty());
+    // `Retry-After: 1`; undisturbed the query takes a fraction of that.
+    assert!(refused.iter().all(|run| run.elapsed_ms >= 1000), "{refused:?}");
+}
+
+#[test]
 fn the_same_seed_injects_the_same_faults_into_a_query() {
     let bench = FaultBench::shared();
     // What hits invocations alone: how S3 is asked depends on timing (which of two reads is the first, what is still cached). And
