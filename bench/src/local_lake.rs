@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use arachne_catalog::MemoryCatalog;
+use arachne_engine::access::Access;
 use arachne_engine::invoker::{Bill, InvocationReply, InvokeError, WorkerInvoker};
 use arachne_engine::protocol::{Attempt, Blob, TaskOutput, TaskResponse, TaskStats};
-use arachne_engine::query::{Coordination, EngineSettings, PriceBook, QueryService, QueryServiceParts};
+use arachne_engine::query::{Coordination, EngineSettings, NoObserver, PriceBook, QueryService, QueryServiceParts};
 use arachne_engine::storage::ObjectStores;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -40,6 +41,8 @@ impl LocalLake {
             prices: PriceBook::built_in()?,
             clock: || 0,
             coordination: Coordination::default(),
+            access: Access::default(),
+            observer: Arc::new(NoObserver),
         };
         Ok(Self { invoker, service: QueryService::try_new(parts)?, dir })
     }

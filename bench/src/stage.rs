@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use arachne_catalog::{Catalog, MemoryCatalog};
+use arachne_engine::access::Access;
 use arachne_engine::invoker::WorkerInvoker;
 use arachne_engine::query::{
-    Coordination, EngineSettings, PriceBook, QueryRequest, QueryService, QueryServiceParts, QueryStats,
+    Coordination, EngineSettings, NoObserver, PriceBook, QueryRequest, QueryService, QueryServiceParts, QueryStats,
 };
 use arachne_engine::storage::ObjectStores;
 use arachne_lambda::{AwsInvoker, LambdaCredentials, LambdaSettings};
@@ -96,6 +97,8 @@ impl Stage {
             prices: PriceBook::built_in()?,
             clock: || 0,
             coordination: Coordination::default(),
+            access: Access::default(),
+            observer: Arc::new(NoObserver),
         };
         Ok(QueryService::try_new(parts)?)
     }

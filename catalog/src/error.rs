@@ -20,6 +20,8 @@ pub enum CatalogErrorKind {
     /// A definition that contradicts itself, or a statement that cannot be read.
     Invalid,
     NotSupported,
+    /// Somebody may see it and not change it.
+    PermissionDenied,
     /// The store behind the catalog did not answer.
     Unavailable,
 }

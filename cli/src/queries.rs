@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arachne_catalog::Catalog;
 use arachne_engine::Error;
+use arachne_engine::access::Principal;
 use arachne_engine::query::{QueryHandle, QueryRequest, QueryService};
 use arachne_server::settings::Settings;
 use arachne_server::wiring;
@@ -47,8 +48,9 @@ impl Queries {
         self.service.check_settings(request)
     }
 
-    pub(crate) fn catalog(&self) -> &Arc<dyn Catalog> {
-        self.service.catalog()
+    /// As the user of this program sees it.
+    pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
+        self.service.catalog_of(&Principal::local())
     }
 
     /// Lets the queries' ends be written down and their exchange objects be removed; Ctrl-C ends the wait.

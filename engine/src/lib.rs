@@ -7,6 +7,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::allow_attributes))]
 
+#[cfg(feature = "coordinator")]
+pub mod access;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 #[cfg(feature = "coordinator")]

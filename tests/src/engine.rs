@@ -6,10 +6,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arachne_catalog::MemoryCatalog;
+use arachne_engine::access::Access;
 use arachne_engine::invoker::WorkerInvoker;
 use arachne_engine::query::{
-    Clock, Coordination, EngineSettings, PriceBook, QueryHandle, QueryRequest, QueryService, QueryServiceParts,
-    QueryStats,
+    Clock, Coordination, EngineSettings, NoObserver, PriceBook, QueryHandle, QueryRequest, QueryService,
+    QueryServiceParts, QueryStats,
 };
 use arachne_engine::storage::{ObjectStores, StorageSettings};
 use arachne_engine::worker::{InProcessInvoker, Worker, WorkerSettings};
@@ -284,6 +285,8 @@ fn service_with(
         prices: PriceBook::built_in().expect("the built-in price book"),
         clock,
         coordination: Coordination::default(),
+        access: Access::default(),
+        observer: Arc::new(NoObserver),
     };
     QueryService::try_new(parts).expect("a query service")
 }

@@ -63,12 +63,7 @@ impl QueryHistory for MemoryHistory {
 
     async fn list(&self, filter: &HistoryFilter) -> Result<Vec<QueryRecord>> {
         let all = self.lock();
-        let wanted = |record: &&QueryRecord| {
-            filter.user.as_ref().is_none_or(|user| *user == record.user)
-                && filter.state.is_none_or(|state| state == record.state)
-                && filter.before.as_ref().is_none_or(|before| record.id < *before)
-        };
-        Ok(all.records.values().rev().filter(wanted).take(filter.limit()).cloned().collect())
+        Ok(all.records.values().rev().filter(|record| filter.fits(record)).take(filter.limit()).cloned().collect())
     }
 
     async fn ask_to_cancel(&self, id: &str) -> Result<bool> {

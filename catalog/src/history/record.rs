@@ -15,8 +15,16 @@ pub struct QueryRecord {
     /// The coordinator that runs it.
     pub owner: String,
     pub user: String,
+    #[serde(default)]
+    pub workgroup: String,
+    /// How it came in, in the engine's word.
+    #[serde(default)]
+    pub door: String,
     pub database: String,
     pub sql: String,
+    /// Of everything in the request that decides what it answers: with it, a token that is used for another request is told.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
     pub state: RecordState,
     #[serde(default)]
     pub error: Option<RecordedError>,
@@ -117,7 +125,13 @@ pub struct Owner {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryFilter {
     pub user: Option<String>,
+    pub workgroup: Option<String>,
+    pub door: Option<String>,
     pub state: Option<RecordState>,
+    /// Submitted at this time or later.
+    pub since: Option<i64>,
+    /// Submitted before this time.
+    pub until: Option<i64>,
     /// Only records before this one, for the next page.
     pub before: Option<String>,
     /// 100 if none is given.
@@ -125,6 +139,18 @@ pub struct HistoryFilter {
 }
 
 impl HistoryFilter {
+    /// Whether a record is wanted.
+    pub(super) fn fits(&self, record: &QueryRecord) -> bool {
+        let is = |wanted: &Option<String>, value: &String| wanted.as_ref().is_none_or(|wanted| wanted == value);
+        is(&self.user, &record.user)
+            && is(&self.workgroup, &record.workgroup)
+            && is(&self.door, &record.door)
+            && self.state.is_none_or(|state| state == record.state)
+            && self.since.is_none_or(|since| record.submitted >= since)
+            && self.until.is_none_or(|until| record.submitted < until)
+            && self.before.as_ref().is_none_or(|before| record.id < *before)
+    }
+
     pub(super) fn limit(&self) -> usize {
         self.limit.unwrap_or(100)
     }

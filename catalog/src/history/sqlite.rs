@@ -45,14 +45,17 @@ impl QueryHistory for SqlHistory {
             }
         }
         let done = sqlx::query(
-            "INSERT INTO queries (id, user_name, token, owner, state, has_ended, ended, has_runs, record)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO queries (id, user_name, workgroup, door, token, owner, state, submitted, has_ended, ended, has_runs, record)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(&record.id)
         .bind(&record.user)
+        .bind(&record.workgroup)
+        .bind(&record.door)
         .bind(&record.token)
         .bind(&record.owner)
         .bind(record.state.name())
+        .bind(record.submitted)
         .bind(record.state.has_ended())
         .bind(record.ended)
         .bind(!record.runs.is_empty())
@@ -92,8 +95,19 @@ impl QueryHistory for SqlHistory {
 
     async fn list(&self, filter: &HistoryFilter) -> Result<Vec<QueryRecord>> {
         let mut query = QueryBuilder::new("SELECT record FROM queries WHERE TRUE");
-        if let Some(user) = &filter.user {
-            query.push(" AND user_name = ").push_bind(user.clone());
+        for (column, wanted) in [
+            (" AND user_name = ", &filter.user),
+            (" AND workgroup = ", &filter.workgroup),
+            (" AND door = ", &filter.door),
+        ] {
+            if let Some(wanted) = wanted {
+                query.push(column).push_bind(wanted.clone());
+            }
+        }
+        for (bound, time) in [(" AND submitted >= ", filter.since), (" AND submitted < ", filter.until)] {
+            if let Some(time) = time {
+                query.push(bound).push_bind(time);
+            }
         }
         if let Some(state) = filter.state {
             query.push(" AND state = ").push_bind(state.name());

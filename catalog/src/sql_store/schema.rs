@@ -9,7 +9,11 @@ use super::unavailable;
 use crate::error::{CatalogError, CatalogErrorKind, Result};
 
 /// Only ever add to the end.
-const STEPS: [&str; 2] = [include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_history.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_history.sql"),
+    include_str!("migrations/0003_doors.sql"),
+];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
     let done: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(unavailable)?;

@@ -69,7 +69,8 @@ mod tests {
     use std::sync::Arc;
 
     use arachne_catalog::MemoryCatalog;
-    use arachne_engine::query::{Coordination, EngineSettings, PriceBook, QueryService, QueryServiceParts};
+    use arachne_engine::access::Access;
+    use arachne_engine::query::{Coordination, EngineSettings, NoObserver, PriceBook, QueryService, QueryServiceParts};
     use arachne_engine::storage::{ObjectStores, StorageSettings};
 
     use super::*;
@@ -110,6 +111,8 @@ mod tests {
             prices: PriceBook::built_in().unwrap(),
             clock: arachne_server::wiring::now,
             coordination: Coordination::default(),
+            access: Access::default(),
+            observer: Arc::new(NoObserver),
         };
         Queries::of(QueryService::try_new(parts).unwrap())
     }

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::listing::{Children, Listings};
 use super::{LakeTable, ScanReport};
+use crate::access::Guard;
 use crate::error::Result;
 use crate::storage::{Pins, StoreUrl};
 
@@ -21,6 +22,7 @@ use crate::storage::{Pins, StoreUrl};
 /// A path that is named twice in a query is looked at once, so that both see the same files and columns.
 pub struct LakeContext {
     catalog: Arc<dyn Catalog>,
+    guard: Option<Guard>,
     runtime: Arc<RuntimeEnv>,
     pins: Arc<Pins>,
     report: Arc<ScanReport>,
@@ -47,6 +49,7 @@ impl LakeContext {
         let meta_concurrency = options.execution.meta_fetch_concurrency.get();
         Self {
             catalog,
+            guard: None,
             runtime,
             pins,
             report,
@@ -55,6 +58,16 @@ impl LakeContext {
             listings: Listings::default(),
             paths: Mutex::default(),
         }
+    }
+
+    /// Asks the guard about files that are named by their path.
+    pub(crate) fn guarded_by(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    pub(super) fn guard(&self) -> Option<&Guard> {
+        self.guard.as_ref()
     }
 
     pub fn catalog(&self) -> &Arc<dyn Catalog> {

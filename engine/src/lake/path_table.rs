@@ -47,6 +47,9 @@ impl LakeTable {
 
 async fn look(context: &Arc<LakeContext>, text: &str) -> Result<LakeTable> {
     let location = Location::parse(text)?;
+    if let Some(guard) = context.guard() {
+        guard.check_path(&location)?;
+    }
     let found = find(context, &location).await?;
     if found.files.is_empty() {
         return Err(nothing_found(&location));

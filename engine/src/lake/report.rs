@@ -1,6 +1,6 @@
 //! What the scans of a query saw and chose.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
@@ -27,6 +27,7 @@ struct Seen {
 struct SeenFile {
     bytes: u64,
     chosen: bool,
+    folder: u64,
 }
 
 impl ScanReport {
@@ -48,17 +49,35 @@ impl ScanReport {
         self.read(|seen| seen.files.values().filter(|file| file.chosen).count() as u64)
     }
 
+    /// Folders that they lie in: partitions, where a table has any.
+    pub fn folders_chosen(&self) -> u64 {
+        let folders = |seen: &mut Seen| {
+            seen.files.values().filter(|file| file.chosen).map(|file| file.folder).collect::<HashSet<_>>().len()
+        };
+        self.read(folders) as u64
+    }
+
     pub(super) fn listed(&self, store: &StoreUrl, path: &Path, size: u64) {
         self.read(|seen| seen.files.entry(fingerprint(store, path)).or_default().bytes = size);
     }
 
     pub(super) fn chosen(&self, store: &StoreUrl, path: &Path, size: u64) {
-        self.read(|seen| seen.files.insert(fingerprint(store, path), SeenFile { bytes: size, chosen: true }));
+        self.read(|seen| {
+            seen.files
+                .insert(fingerprint(store, path), SeenFile { bytes: size, chosen: true, folder: folder(store, path) })
+        });
     }
 
     fn read<T>(&self, f: impl FnOnce(&mut Seen) -> T) -> T {
         f(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn folder(store: &StoreUrl, path: &Path) -> u64 {
+    let key = path.as_ref();
+    let mut hasher = DefaultHasher::new();
+    (store, key.rsplit_once('/').map_or("", |(folder, _)| folder)).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn fingerprint(store: &StoreUrl, path: &Path) -> u64 {

@@ -21,9 +21,11 @@ use super::living::Live;
 use super::memory::QueryMemory;
 use super::planning::plan;
 use super::pump::{Outlet, pump};
-use super::request::{QueryId, QueryRequest};
+use super::request::{QueryId, QueryRequest, fingerprint};
 use super::session::{QuerySession, SessionSettings};
 use super::shared::{QueryContext, Shared};
+use super::widen::widened;
+use crate::access::Guard;
 use crate::error::{Error, ErrorCode, Result};
 use crate::sql::ddl::DdlContext;
 use crate::sql::{self, Statement};
@@ -51,16 +53,32 @@ pub(super) fn prepare(
     request: QueryRequest,
     result: Option<String>,
 ) -> Result<Prepared> {
+    shared.entrance.check()?;
     let statement = sql::parse_one(&request.sql);
     let pass = match &statement {
-        Ok(Statement::Query(_) | Statement::Explain(_)) => Some(shared.gate.arrive(&request.user)?),
+        Ok(Statement::Query(_) | Statement::Explain(_)) => Some(shared.gate.arrive(&request.principal.user)?),
         // Statements of the catalog are over at once.
         Ok(_) | Err(_) => None,
     };
-    let settings = SessionSettings::of(&shared.settings, &request);
-    let (statement, settings) = match settings {
-        Ok(settings) => (statement, settings),
-        Err(error) => (statement.and(Err(error)), SessionSettings::unchanged(&shared.settings)),
+    let (query, settings) = context(shared, id, request, result);
+    Ok(Prepared { query, statement: statement.and_then(|statement| settings.map(|()| statement)), pass })
+}
+
+/// What belongs to a query before it has begun, and whether its settings are in order. Nothing is noted in the history.
+pub(super) fn context(
+    shared: &Arc<Shared>,
+    id: QueryId,
+    request: QueryRequest,
+    result: Option<String>,
+) -> (QueryContext, Result<()>) {
+    let guard = Guard::new(Arc::clone(&shared.access), request.principal.clone());
+    let (settings, checked) = match SessionSettings::of(&shared.settings, &guard, &request) {
+        Ok(settings) => (settings, Ok(())),
+        Err(error) => (SessionSettings::unchanged(&shared.settings, &guard), Err(error)),
+    };
+    let (fingerprint, checked) = match fingerprint(&request) {
+        Ok(fingerprint) => (Some(fingerprint), checked),
+        Err(error) => (None, checked.and(Err(error))),
     };
     let limits = settings.engine.limits.clone();
     let memory = QueryMemory::new(Arc::clone(&shared.memory), shared.settings.memory_bytes, limits.memory_per_query);
@@ -68,9 +86,12 @@ pub(super) fn prepare(
         id: id.0.clone(),
         token: request.token.clone(),
         owner: shared.owner.clone(),
-        user: request.user.clone(),
+        user: request.principal.user.clone(),
+        workgroup: request.principal.workgroup.clone(),
+        door: request.door.to_string(),
         database: request.database.clone(),
         sql: request.sql.clone(),
+        fingerprint,
         submitted: (shared.clock)(),
         result,
         ..QueryRecord::default()
@@ -78,13 +99,15 @@ pub(super) fn prepare(
     let ledger = Ledger::new(LedgerParts { id, prices: shared.prices.clone(), limits, memory });
     let query = QueryContext {
         shared: Arc::clone(shared),
+        catalog: guard.catalog(&shared.catalog),
+        guard,
         request: Arc::new(request),
         settings: Arc::new(settings),
         cancel: ledger.cancel.clone(),
         ledger: Arc::new(ledger),
         journal: Arc::new(Journal::new(Arc::clone(&shared.history), shared.clock, record)),
     };
-    Ok(Prepared { query, statement, pass })
+    (query, checked)
 }
 
 /// The handle of a query that there was no place for.
@@ -124,7 +147,7 @@ impl Prepared {
 /// Watches over a query until its end, and writes that down. Runs beside the doors, so that it hears of cancellation and sees to
 /// limits even while all threads of the queries are busy.
 async fn look_after(query: QueryContext, mut pump: AbortOnDropHandle<()>) {
-    let QueryContext { shared, ledger, journal, .. } = &query;
+    let QueryContext { shared, ledger, journal, request, .. } = &query;
     let mut progress = ledger.watch();
     loop {
         let ended = tokio::select! {
@@ -149,7 +172,9 @@ async fn look_after(query: QueryContext, mut pump: AbortOnDropHandle<()>) {
     // A query that was stopped lets go of what it holds as soon as it can; its record does not wait for that.
     drop(pump);
     let state = ledger.progress().state;
-    journal.close(state, ledger.reason().as_ref(), &ledger.stats()).await;
+    let stats = ledger.stats();
+    journal.close(state, ledger.reason().as_ref(), &stats).await;
+    shared.observer.ended(request.door, state, &stats);
     shared.living.remove(ledger.id());
 }
 
@@ -157,11 +182,11 @@ pub(super) async fn run(query: &QueryContext, statement: Statement) -> Result<Ro
     match statement {
         Statement::Query(statement) => {
             let session = QuerySession::try_new(query)?;
-            let placed = plan(query, &session, statement).await?;
+            let (placed, schema) = plan(query, &session, statement).await?;
             let estimate = estimate(&placed, &session.settings, &query.shared.prices);
             session.settings.limits.check_estimate(estimate.cost.total())?;
             query.ledger.planned(&placed.reason);
-            launch(query, &session, placed).await
+            Ok(widened(launch(query, &session, placed).await?, &schema))
         }
         Statement::Explain(statement) => explain(query, &QuerySession::try_new(query)?, statement).await,
         other => catalog_statement(query, &other).await,
@@ -169,11 +194,12 @@ pub(super) async fn run(query: &QueryContext, statement: Statement) -> Result<Ro
 }
 
 async fn catalog_statement(query: &QueryContext, statement: &Statement) -> Result<Rows> {
+    sql::Placeholders::None.refuse_values(&query.request.parameters)?;
     let context = DdlContext {
-        catalog: query.shared.catalog.as_ref(),
+        catalog: query.catalog.as_ref(),
         database: &query.request.database,
         now: (query.shared.clock)(),
-        folders: &Folders::new(&query.shared, &query.ledger),
+        folders: &Folders::new(query),
     };
     let (schema, batches) = sql::ddl::execute(statement, &context).await?;
     query.ledger.planned("a statement of the catalog");

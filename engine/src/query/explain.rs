@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use futures::stream;
@@ -14,7 +14,7 @@ use super::estimate::{CostEstimate, estimate};
 use super::handle::Rows;
 use super::launch::launch;
 use super::placement::{Place, Placed};
-use super::planning::{logical_plan, plan, plan_to_show};
+use super::planning::{Shown, logical_plan, plan, plan_to_show};
 use super::session::QuerySession;
 use super::shared::QueryContext;
 use crate::error::Result;
@@ -45,25 +45,36 @@ pub(super) async fn explain(query: &QueryContext, session: &QuerySession, explai
 /// Nothing runs: where the query holds scalar subqueries, their values are not known, and files that they would rule out are in the
 /// plan.
 async fn show(query: &QueryContext, session: &QuerySession, explain: Explain) -> Result<Vec<Line>> {
-    let (placed, subqueries) = plan_to_show(query, session, explain.statement).await?;
-    query.ledger.planned(&placed.reason);
+    let shown = plan_to_show(query, session, explain.statement).await?;
+    query.ledger.planned(&shown.placed.reason);
+    Ok(lines_of(query, session, &shown, explain.verbose))
+}
+
+/// What EXPLAIN shows, as one text.
+pub(super) fn text(query: &QueryContext, session: &QuerySession, shown: &Shown) -> String {
+    let lines = lines_of(query, session, shown, false);
+    lines.into_iter().map(|(what, text)| format!("{what}:\n{}\n", text.trim_end())).collect::<Vec<_>>().join("\n")
+}
+
+fn lines_of(query: &QueryContext, session: &QuerySession, shown: &Shown, verbose: bool) -> Vec<Line> {
+    let Shown { placed, subqueries, .. } = shown;
     let mut lines = Vec::new();
     for (index, subquery) in subqueries.iter().enumerate() {
         let note =
             format!("value_of_subquery({}), which is evaluated before the query is planned, and runs ", index + 1);
         lines.push(("subquery", note + &place_line(subquery)));
-        lines.push(("subquery plan", plan_text(subquery, explain.verbose)));
+        lines.push(("subquery plan", plan_text(subquery, verbose)));
     }
-    let mut total = describe(&placed, explain.verbose, &mut lines, query, session);
-    for subquery in &subqueries {
+    let mut total = describe(placed, verbose, &mut lines, query, session);
+    for subquery in subqueries {
         total += estimate(subquery, &session.settings, &query.shared.prices);
     }
     lines.push(("estimate", estimate_line(&total)));
-    Ok(lines)
+    lines
 }
 
 async fn analyze(query: &QueryContext, session: &QuerySession, explain: Explain) -> Result<Vec<Line>> {
-    let placed = plan(query, session, explain.statement).await?;
+    let (placed, _) = plan(query, session, explain.statement).await?;
     query.ledger.planned(&placed.reason);
     let mut lines = Vec::new();
     let total = describe(&placed, explain.verbose, &mut lines, query, session);
@@ -150,11 +161,16 @@ fn estimate_line(estimate: &CostEstimate) -> String {
     )
 }
 
-fn text_rows(lines: &[Line]) -> Result<Rows> {
-    let schema = Arc::new(Schema::new(vec![
+/// The columns of every EXPLAIN.
+pub(super) fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
         Field::new("what", DataType::Utf8, false),
         Field::new("explanation", DataType::Utf8, false),
-    ]));
+    ]))
+}
+
+fn text_rows(lines: &[Line]) -> Result<Rows> {
+    let schema = schema();
     let what = StringArray::from_iter_values(lines.iter().map(|(what, _)| what));
     let text = StringArray::from_iter_values(lines.iter().map(|(_, text)| text));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(what), Arc::new(text)])?;

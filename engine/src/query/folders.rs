@@ -9,8 +9,7 @@ use async_trait::async_trait;
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use futures::TryStreamExt;
 
-use super::ledger::Ledger;
-use super::shared::Shared;
+use super::shared::QueryContext;
 use crate::error::{Error, Result};
 use crate::lake::Location;
 use crate::sql::ddl::PartitionFolders;
@@ -22,9 +21,10 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    pub(super) fn new(shared: &Shared, ledger: &Ledger) -> Self {
-        let meter = Arc::clone(&ledger.meter);
-        Self { stores: QueryStores::with_pins(Arc::clone(&shared.stores), meter, Arc::new(Pins::default())) }
+    pub(super) fn new(query: &QueryContext) -> Self {
+        let meter = Arc::clone(&query.ledger.meter);
+        let stores = QueryStores::with_pins(Arc::clone(&query.shared.stores), meter, Arc::new(Pins::default()));
+        Self { stores: query.guard.stores(stores) }
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::progress::{QueryProgress, QueryState};
-use super::request::QueryId;
+use super::request::{Door, QueryId};
 use crate::error::{Error, ErrorCode};
 
 /// Times are milliseconds since 1970.
@@ -15,6 +15,8 @@ pub struct QueryInfo {
     pub sql: String,
     pub database: String,
     pub user: String,
+    pub workgroup: String,
+    pub door: Door,
     pub state: QueryState,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
@@ -43,6 +45,9 @@ impl QueryInfo {
             sql: record.sql,
             database: record.database,
             user: record.user,
+            workgroup: record.workgroup,
+            // Records of before there were doors came from this process.
+            door: record.door.parse().unwrap_or_default(),
             state,
             error: record.error.map(error),
             submitted_ms: record.submitted,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arachne_catalog::history::{Added, ExchangeRun, QueryHistory, QueryRecord, RecordState, RecordedError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ pub(super) struct Journal {
     history: Arc<dyn QueryHistory>,
     clock: Clock,
     entry: Mutex<Entry>,
+    closed: watch::Sender<bool>,
 }
 
 struct Entry {
@@ -31,7 +32,7 @@ struct Entry {
 impl Journal {
     pub(super) fn new(history: Arc<dyn QueryHistory>, clock: Clock, record: QueryRecord) -> Self {
         let entry = Mutex::new(Entry { record, is_open: false });
-        Self { history, clock, entry }
+        Self { history, clock, entry, closed: watch::Sender::new(false) }
     }
 
     /// Adds the record, unless its token is known: then returns the record that has it.
@@ -77,9 +78,19 @@ impl Journal {
         Ok(run)
     }
 
+    /// Waits until the query has ended and that has been written down.
+    pub(super) async fn closed(&self) {
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
     /// The query has ended. One that finished has left nothing in the exchange; after any other end a task may still be writing,
     /// so its runs stay noted.
     pub(super) async fn close(&self, state: QueryState, error: Option<&Error>, stats: &QueryStats) {
+        self.write_end(state, error, stats).await;
+        self.closed.send_replace(true);
+    }
+
+    async fn write_end(&self, state: QueryState, error: Option<&Error>, stats: &QueryStats) {
         let mut entry = self.entry.lock().await;
         let now = (self.clock)();
         let record = &mut entry.record;

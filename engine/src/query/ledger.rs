@@ -40,6 +40,7 @@ pub(super) struct Ledger {
     is_closed: AtomicBool,
     /// Why it was stopped, or how it failed.
     reason: OnceLock<Error>,
+    plan_text: OnceLock<String>,
     /// Requests of this process.
     pub(super) meter: Arc<StoreMeter>,
     /// Sizes of the tables that were scanned.
@@ -75,6 +76,7 @@ impl Ledger {
             cancel: CancellationToken::new(),
             is_closed: AtomicBool::new(false),
             reason: OnceLock::new(),
+            plan_text: OnceLock::new(),
             meter: Arc::default(),
             scans: Arc::default(),
             memory: Arc::new(memory),
@@ -86,6 +88,11 @@ impl Ledger {
 
     pub(super) fn watch(&self) -> watch::Receiver<QueryProgress> {
         self.progress.subscribe()
+    }
+
+    /// The plan, as EXPLAIN shows it.
+    pub(super) fn plan_text(&self) -> Option<String> {
+        self.plan_text.get().cloned()
     }
 
     pub(super) fn progress(&self) -> QueryProgress {

@@ -29,6 +29,23 @@ pub(super) struct Spent {
 }
 
 impl QueryLimits {
+    /// The lower one of each.
+    pub fn lowered_by(&self, other: &Self) -> Self {
+        fn lower<T: PartialOrd + Copy>(one: Option<T>, other: Option<T>) -> Option<T> {
+            match (one, other) {
+                (Some(one), Some(other)) => Some(if other < one { other } else { one }),
+                (one, other) => one.or(other),
+            }
+        }
+        Self {
+            max_bytes_scanned: lower(self.max_bytes_scanned, other.max_bytes_scanned),
+            max_time: lower(self.max_time, other.max_time),
+            max_result_rows: lower(self.max_result_rows, other.max_result_rows),
+            max_cost: lower(self.max_cost, other.max_cost),
+            memory_per_query: lower(self.memory_per_query, other.memory_per_query),
+        }
+    }
+
     /// The error of a query that has taken too much of something.
     pub(super) fn check(&self, spent: &Spent) -> Result<(), Error> {
         let over = if let Some(limit) = self.max_bytes_scanned.filter(|limit| spent.bytes_scanned > *limit) {

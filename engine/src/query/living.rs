@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::info::QueryInfo;
 use super::journal::Journal;
 use super::ledger::Ledger;
@@ -12,6 +14,8 @@ use crate::error::Error;
 #[derive(Debug, Default)]
 pub(super) struct Living {
     queries: Mutex<HashMap<QueryId, Live>>,
+    /// One of them has ended.
+    gone: Notify,
 }
 
 /// One of them.
@@ -28,10 +32,22 @@ impl Living {
 
     pub(super) fn remove(&self, id: &QueryId) {
         self.lock().remove(id);
+        self.gone.notify_waiters();
     }
 
     pub(super) fn get(&self, id: &QueryId) -> Option<Live> {
         self.lock().get(id).cloned()
+    }
+
+    /// Waits until there are none.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let gone = self.gone.notified();
+            if self.is_empty() {
+                return;
+            }
+            gone.await;
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,6 +68,11 @@ impl Living {
 }
 
 impl Live {
+    /// Waits until the end has been written down.
+    pub(super) async fn settled(&self) {
+        self.journal.closed().await;
+    }
+
     /// What the history knows, brought up to date.
     pub(super) async fn info(&self) -> QueryInfo {
         let progress = self.ledger.progress();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -11,12 +12,14 @@ use datafusion::sql::parser;
 use futures::TryStreamExt;
 use tokio::sync::Mutex;
 
+use super::binding::{self, analysed_schema};
 use super::estimate::scans_of;
 use super::launch::launch;
 use super::placement::{Place, Placed};
 use super::session::QuerySession;
 use super::settings::Compute;
 use super::shared::QueryContext;
+use super::widen::wider;
 use crate::error::{Error, ErrorCode, Result};
 use crate::planner::distributed::{DistributedPlan, plan_on_one_worker};
 use crate::planner::scalar_subqueries::{self, Evaluate};
@@ -26,12 +29,33 @@ use crate::sql;
 use crate::storage::prepare_scans;
 use crate::units::bytes;
 
-/// Plans a statement, its scalar subqueries first.
-pub(super) async fn plan(query: &QueryContext, session: &QuerySession, statement: parser::Statement) -> Result<Placed> {
+/// A statement with its parameters' values in it.
+pub(super) struct Bound {
+    /// What was promised of its rows, before anything was known of the data.
+    pub(super) schema: SchemaRef,
+    /// As it was written, without the values.
+    pub(super) plan: LogicalPlan,
+    /// With them. The same as `plan` where none were given.
+    pub(super) bound: LogicalPlan,
+}
+
+/// A plan that was made and not run, and those of its scalar subqueries.
+pub(super) struct Shown {
+    pub(super) placed: Placed,
+    pub(super) subqueries: Vec<Placed>,
+    pub(super) schema: SchemaRef,
+}
+
+/// Plans a statement, its scalar subqueries first. The schema is the one that its rows are to be given.
+pub(super) async fn plan(
+    query: &QueryContext,
+    session: &QuerySession,
+    statement: parser::Statement,
+) -> Result<(Placed, SchemaRef)> {
     let state = state(session)?;
-    let logical = logical(query, &state, statement).await?;
-    let logical = scalar_subqueries::evaluate(logical, &Subqueries { query, session }).await?;
-    place(query, session, state, &logical).await
+    let Bound { schema, bound, .. } = ready(query, &state, statement).await?;
+    let logical = scalar_subqueries::evaluate(bound, &Subqueries { query, session }).await?;
+    Ok((place(query, session, state, &logical).await?, schema))
 }
 
 /// Plans a statement without running anything, and its scalar subqueries beside it, innermost first. The plan cannot be run when it
@@ -40,13 +64,13 @@ pub(super) async fn plan_to_show(
     query: &QueryContext,
     session: &QuerySession,
     statement: parser::Statement,
-) -> Result<(Placed, Vec<Placed>)> {
+) -> Result<Shown> {
     let state = state(session)?;
-    let logical = logical(query, &state, statement).await?;
+    let Bound { schema, bound, .. } = ready(query, &state, statement).await?;
     let subqueries = ShownSubqueries { query, session, placed: Mutex::default() };
-    let logical = scalar_subqueries::evaluate(logical, &subqueries).await?;
+    let logical = scalar_subqueries::evaluate(bound, &subqueries).await?;
     let placed = place(query, session, state, &logical).await?;
-    Ok((placed, subqueries.placed.into_inner()))
+    Ok(Shown { placed, subqueries: subqueries.placed.into_inner(), schema })
 }
 
 /// What a statement means, optimised, and nothing looked at but its tables' schemas.
@@ -56,7 +80,7 @@ pub(super) async fn logical_plan(
     statement: parser::Statement,
 ) -> Result<LogicalPlan> {
     let state = session.local_state();
-    let plan = logical(query, &state, statement).await?;
+    let plan = ready(query, &state, statement).await?.bound;
     state.optimize(&plan).map_err(|error| described(query, error, &[]))
 }
 
@@ -131,8 +155,57 @@ async fn place_here(
     Ok(Placed { state, place: Place::Here(plan), reason })
 }
 
-async fn logical(query: &QueryContext, state: &SessionState, statement: parser::Statement) -> Result<LogicalPlan> {
-    let plan = match state.statement_to_plan(statement).await {
+/// What a statement means, with the values that were given.
+///
+/// # Errors
+/// `InvalidArgument` where values are missing or of the wrong types.
+async fn ready(query: &QueryContext, state: &SessionState, statement: parser::Statement) -> Result<Bound> {
+    let placeholders = sql::placeholders(&query.request.sql)?;
+    placeholders.values(&query.request.parameters)?;
+    bound_plan(query, state, statement).await
+}
+
+/// What a statement means, as far as values were given. Runs nothing.
+pub(super) async fn bound_plan(
+    query: &QueryContext,
+    state: &SessionState,
+    statement: parser::Statement,
+) -> Result<Bound> {
+    let placeholders = sql::placeholders(&query.request.sql)?;
+    if placeholders.is_empty() {
+        placeholders.refuse_values(&query.request.parameters)?;
+        let plan = checked(query, state.statement_to_plan(statement).await).await?;
+        let schema = promised(state, &plan);
+        return Ok(Bound { schema, bound: plan.clone(), plan });
+    }
+    let unbound = state.statement_to_plan(statement.clone()).await;
+    if query.request.parameters.is_empty() {
+        let unbound = match unbound {
+            Err(error) => binding::guessed(state, &statement, placeholders.len()).await.ok_or(error),
+            planned => planned,
+        };
+        let plan = checked(query, unbound).await?;
+        let schema = promised(state, &plan);
+        return Ok(Bound { schema, bound: plan.clone(), plan });
+    }
+    let values = placeholders.values(&query.request.parameters)?;
+    let known = unbound.as_ref().ok().cloned();
+    let bound = checked(query, binding::bind(state, statement, unbound, values).await).await?;
+    let mut schema = promised(state, &bound);
+    if let Some(known) = &known {
+        // A value is not null, a place for one may be.
+        schema = wider(&schema, &promised(state, known));
+    }
+    Ok(Bound { schema, plan: known.unwrap_or_else(|| bound.clone()), bound })
+}
+
+/// The schema of the rows. What is wrong with the plan is said when it is planned in full.
+fn promised(state: &SessionState, plan: &LogicalPlan) -> SchemaRef {
+    analysed_schema(state, plan).unwrap_or_else(|_| Arc::clone(plan.schema().inner()))
+}
+
+async fn checked(query: &QueryContext, planned: Result<LogicalPlan, DataFusionError>) -> Result<LogicalPlan> {
+    let plan = match planned {
         Ok(plan) => plan,
         Err(error) => return Err(described(query, error, &known_tables(query).await)),
     };
@@ -156,7 +229,7 @@ fn described(query: &QueryContext, error: DataFusionError, tables: &[String]) ->
 
 /// Names to suggest for one that is not found.
 async fn known_tables(query: &QueryContext) -> Vec<String> {
-    let tables = query.shared.catalog.tables(&query.request.database).await;
+    let tables = query.catalog.tables(&query.request.database).await;
     tables.map(|tables| tables.into_iter().map(|table| table.name).collect()).unwrap_or_default()
 }
 

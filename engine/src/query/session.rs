@@ -9,6 +9,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use super::request::QueryRequest;
 use super::settings::EngineSettings;
 use super::shared::QueryContext;
+use crate::access::Guard;
 use crate::error::Result;
 use crate::lake::{LakeCatalog, LakeContext};
 use crate::planner::session::{SessionParts, config, distributed, local};
@@ -23,10 +24,12 @@ pub(super) struct SessionSettings {
 }
 
 impl SessionSettings {
-    /// Settings that begin with `datafusion.` go to DataFusion, all others are the engine's.
-    pub(super) fn of(base: &EngineSettings, request: &QueryRequest) -> Result<Self> {
-        let mut settings = Self::unchanged(base);
+    /// The process's, the workgroup's, and then the request's own. Settings that begin with `datafusion.` go to DataFusion, all
+    /// others are the engine's.
+    pub(super) fn of(base: &EngineSettings, guard: &Guard, request: &QueryRequest) -> Result<Self> {
+        let mut settings = Self::unchanged(base, guard);
         for (name, value) in &request.settings {
+            guard.check_setting(name)?;
             if name.starts_with("datafusion.") {
                 settings.options.push((name.clone(), value.clone()));
             } else {
@@ -37,8 +40,8 @@ impl SessionSettings {
         Ok(settings)
     }
 
-    pub(super) fn unchanged(base: &EngineSettings) -> Self {
-        Self { engine: base.clone(), options: Vec::new() }
+    pub(super) fn unchanged(base: &EngineSettings, guard: &Guard) -> Self {
+        Self { engine: guard.settings(base), options: Vec::new() }
     }
 }
 
@@ -49,18 +52,19 @@ pub(super) struct QuerySession {
 
 impl QuerySession {
     pub(super) fn try_new(query: &QueryContext) -> Result<Self> {
-        let QueryContext { shared, request, ledger, settings, .. } = query;
+        let QueryContext { shared, request, ledger, settings, guard, catalog, .. } = query;
         let pins = Arc::new(Pins::default());
         let stores = QueryStores::with_pins(Arc::clone(&shared.stores), Arc::clone(&ledger.meter), Arc::clone(&pins));
         let runtime = Arc::new(RuntimeEnv {
             memory_pool: Arc::clone(&ledger.memory) as _,
             disk_manager: Arc::clone(&shared.disk),
             cache_manager: query_caches(&shared.cache, Arc::clone(&pins))?,
-            object_store_registry: stores,
+            object_store_registry: guard.stores(stores),
         });
         let config = config(&request.database, &settings.options)?;
-        let catalog = Arc::clone(&shared.catalog);
-        let lake = LakeContext::new(catalog, Arc::clone(&runtime), pins, Arc::clone(&ledger.scans), config.options());
+        let catalog = Arc::clone(catalog);
+        let lake = LakeContext::new(catalog, Arc::clone(&runtime), pins, Arc::clone(&ledger.scans), config.options())
+            .guarded_by(guard.clone());
         let now = DateTime::from_timestamp_millis((shared.clock)()).unwrap_or_default();
         let parts = SessionParts { runtime, catalog: Arc::new(LakeCatalog::new(Arc::new(lake))), config, now };
         Ok(Self { settings: settings.engine.clone(), parts })

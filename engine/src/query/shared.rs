@@ -15,14 +15,17 @@ use tokio_util::task::TaskTracker;
 use super::admission::Gate;
 use super::clean_up::ExchangeRuns;
 use super::coordination::{Liveness, RetentionSettings};
+use super::drain::Entrance;
 use super::journal::Journal;
 use super::ledger::Ledger;
 use super::living::Living;
+use super::observer::QueryObserver;
 use super::prices::PriceBook;
 use super::request::QueryRequest;
 use super::results::ResultStore;
 use super::session::SessionSettings;
 use super::settings::EngineSettings;
+use crate::access::{Access, Guard};
 use crate::invoker::WorkerInvoker;
 #[cfg(feature = "cluster")]
 use crate::planner::distributed::ClusterMembers;
@@ -34,7 +37,11 @@ pub type Clock = fn() -> i64;
 /// What all queries of the process share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// All of it; queries see it through their [`Guard`].
     pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) access: Arc<Access>,
+    pub(super) observer: Arc<dyn QueryObserver>,
+    pub(super) entrance: Entrance,
     pub(super) stores: Arc<ObjectStores>,
     pub(super) invoker: Option<Arc<dyn WorkerInvoker>>,
     #[cfg(feature = "cluster")]
@@ -65,6 +72,9 @@ pub(super) struct Shared {
 #[derive(Clone)]
 pub(super) struct QueryContext {
     pub(super) shared: Arc<Shared>,
+    pub(super) guard: Guard,
+    /// As whoever asks sees it.
+    pub(super) catalog: Arc<dyn Catalog>,
     pub(super) request: Arc<QueryRequest>,
     pub(super) settings: Arc<SessionSettings>,
     pub(super) journal: Arc<Journal>,

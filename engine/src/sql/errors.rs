@@ -22,6 +22,7 @@ impl From<CatalogError> for Error {
             CatalogErrorKind::Invalid if error.position.is_some() => ErrorCode::Syntax,
             CatalogErrorKind::NotEmpty | CatalogErrorKind::Invalid => ErrorCode::InvalidArgument,
             CatalogErrorKind::NotSupported => ErrorCode::NotSupported,
+            CatalogErrorKind::PermissionDenied => ErrorCode::PermissionDenied,
             CatalogErrorKind::Unavailable => ErrorCode::Unavailable,
         };
         let described = Self::new(code, error.message);

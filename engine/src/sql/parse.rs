@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whi
 use super::dialect::AthenaDialect;
 use super::errors::{at_tokenizer_error, from_parser};
 use super::near::nearest;
+use super::parameters::number;
 use super::places::{end_of, move_tokens, of_location, to_catalog};
 use super::split::{Piece, first_word, is_hive, split};
 use super::statement::{Explain, ExplainType, Statement};
@@ -181,7 +182,8 @@ impl<'a> Tokens<'a> {
     /// What is left, as a query.
     fn query(self) -> Result<Parsed> {
         let end = self.end();
-        let rest = without_table_statement(self.tokens[self.next..].to_vec());
+        let mut rest = without_table_statement(self.tokens[self.next..].to_vec());
+        number(&mut rest)?;
         let failed = |error| self.at_the_word_found(from_parser(error, end, self.piece.text));
         let mut parser: DFParser<'_> =
             DFParserBuilder::new(rest).with_dialect(&AthenaDialect).build().map_err(failed)?;

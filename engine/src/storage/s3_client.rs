@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use http::Method;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
+use object_store::signer::Signer;
 use object_store::{
     BackoffConfig, CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, RetryConfig,
 };
+
+use url::Url;
 
 use super::retry::{Repeat, RetrySettings};
 use super::retry_after::{Listening, heeding};
@@ -96,6 +100,13 @@ impl ObjectStore for S3Client {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.patient.copy_opts(from, to, options).await
+    }
+}
+
+#[async_trait]
+impl Signer for S3Client {
+    async fn signed_url(&self, method: Method, path: &Path, expires_in: Duration) -> Result<Url> {
+        self.patient.signed_url(method, path, expires_in).await
     }
 }
 

@@ -5,8 +5,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::Method;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
 use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::signer::Signer;
 use object_store::{ClientOptions, ObjectStore};
 use tokio::sync::Semaphore;
 use url::Url;
@@ -20,13 +23,15 @@ pub struct ObjectStores {
     settings: StorageSettings,
     credentials: Option<AwsCredentialProvider>,
     clients: Mutex<HashMap<StoreUrl, Arc<dyn ObjectStore>>>,
+    /// Of the clients that are S3's.
+    signers: Mutex<HashMap<StoreUrl, Arc<dyn Signer>>>,
     in_flight: Arc<Semaphore>,
 }
 
 impl ObjectStores {
     pub fn new(settings: StorageSettings) -> Self {
         let in_flight = Arc::new(Semaphore::new(settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { settings, credentials: None, clients: Mutex::default(), in_flight }
+        Self { settings, credentials: None, clients: Mutex::default(), signers: Mutex::default(), in_flight }
     }
 
     /// Signs with these credentials, instead of those of the environment.
@@ -45,6 +50,20 @@ impl ObjectStores {
     pub fn insert(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Result<()> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(StoreUrl::of(url)?, store);
         Ok(())
+    }
+
+    /// A URL with which anybody may GET an object until it expires; `None` where the store is not S3.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub async fn signed_get(&self, url: &Url, path: &Path, valid: Duration) -> Result<Option<Url>> {
+        let store = StoreUrl::of(url)?;
+        self.client(&store)?;
+        let signer = self.signers.lock().unwrap_or_else(PoisonError::into_inner).get(&store).cloned();
+        match signer {
+            Some(signer) => Ok(Some(signer.signed_url(Method::GET, path, valid).await?)),
+            None => Ok(None),
+        }
     }
 
     pub fn settings(&self) -> &StorageSettings {
@@ -67,7 +86,7 @@ impl ObjectStores {
 
     fn build(&self, store: &StoreUrl) -> Result<Arc<dyn ObjectStore>> {
         match store.scheme() {
-            "s3" => self.s3(store.bucket()),
+            "s3" => self.s3(store),
             "file" => Ok(Arc::new(LocalFileSystem::new())),
             other => Err(Error::new(
                 ErrorCode::InvalidArgument,
@@ -77,7 +96,8 @@ impl ObjectStores {
         }
     }
 
-    fn s3(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>> {
+    fn s3(&self, store: &StoreUrl) -> Result<Arc<dyn ObjectStore>> {
+        let bucket = store.bucket();
         let settings = &self.settings;
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
         if let Some(region) = &settings.region {
@@ -101,11 +121,14 @@ impl ObjectStores {
             .with_connect_timeout(settings.connect_timeout)
             // A warm worker sleeps between invocations: a connection that was idle for long is probably dead.
             .with_pool_idle_timeout(Duration::from_secs(20));
-        let store = S3Client::try_new(builder.with_client_options(client), &settings.retry).map_err(|error| {
+        let client = S3Client::try_new(builder.with_client_options(client), &settings.retry).map_err(|error| {
             Error::new(ErrorCode::InvalidArgument, format!("cannot reach bucket {bucket}: {error}"))
                 .with_hint("check the AWS_* environment variables and the storage settings")
         })?;
-        Ok(Arc::new(store))
+        let client = Arc::new(client);
+        let signer = Arc::clone(&client) as Arc<dyn Signer>;
+        self.signers.lock().unwrap_or_else(PoisonError::into_inner).insert(store.clone(), signer);
+        Ok(client)
     }
 }
 

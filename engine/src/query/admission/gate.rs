@@ -21,6 +21,13 @@ struct State {
     bells: HashMap<Ticket, oneshot::Sender<()>>,
 }
 
+/// Queries that wait and queries that run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    pub queued: usize,
+    pub running: usize,
+}
+
 /// A place in the queue, and then among those that run; given back when it is dropped.
 #[derive(Debug)]
 pub(in crate::query) struct Pass {
@@ -33,6 +40,11 @@ impl Gate {
     pub(in crate::query) fn new(limits: QueueLimits) -> Self {
         let state = State { queue: Queue::new(limits), bells: HashMap::new() };
         Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    pub(in crate::query) fn load(&self) -> Load {
+        let state = locked(&self.state);
+        Load { queued: state.queue.queued(), running: state.queue.running() }
     }
 
     /// Takes a place.

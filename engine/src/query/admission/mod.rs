@@ -5,5 +5,6 @@
 mod gate;
 mod queue;
 
+pub use gate::Load;
 pub(super) use gate::{Gate, Pass};
 pub use queue::QueueLimits;

@@ -3,10 +3,12 @@
 //! The file appears whole or not at all (one PUT, or a multipart upload that is completed at the end), and counts as a result
 //! only once the history says that its query has finished.
 
+mod link;
 mod reader;
 mod store;
 mod writer;
 
+pub use link::ResultLink;
 pub use reader::ResultPage;
 pub(super) use store::ResultStore;
 pub(super) use writer::ResultWriter;

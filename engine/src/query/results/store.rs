@@ -1,6 +1,7 @@
 //! Where results lie.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use object_store::path::Path;
@@ -23,20 +24,20 @@ pub(in crate::query) struct ResultStore {
 
 impl ResultStore {
     pub(in crate::query) fn new(stores: Arc<ObjectStores>, location: Option<String>) -> Self {
-        let location = location.map(|location| if location.ends_with('/') { location } else { location + "/" });
         Self { stores, location }
     }
 
-    /// The URL that a query's result will have.
+    /// The URL that a query's result will have: at the workgroup's own place, or at everybody's.
     ///
     /// # Errors
     /// `InvalidArgument` when there is no place for results.
-    pub(in crate::query) fn url_of(&self, id: &str) -> Result<String> {
-        let location = self.location.as_ref().ok_or_else(|| {
+    pub(in crate::query) fn url_of(&self, own: Option<&str>, id: &str) -> Result<String> {
+        let location = own.or(self.location.as_deref()).ok_or_else(|| {
             Error::new(ErrorCode::InvalidArgument, "there is no place to keep results in")
                 .with_hint("set results.location (ARACHNE_RESULTS__LOCATION) to a folder or to s3://bucket/prefix/")
         })?;
-        Ok(format!("{location}{id}.arrow"))
+        let slash = if location.ends_with('/') { "" } else { "/" };
+        Ok(format!("{location}{slash}{id}.arrow"))
     }
 
     /// Begins a result; requests count for the query's meter.
@@ -55,6 +56,14 @@ impl ResultStore {
     pub(in crate::query) async fn read(&self, url: &str, page: ResultPage) -> Result<ResultStream> {
         let (store, path) = self.object(url, Arc::default())?;
         ResultFile::open(store, path).await?.stream(page)
+    }
+
+    /// Signs a GET of a result. `None` for one that does not lie in S3.
+    pub(in crate::query) async fn link(&self, url: &str, valid: Duration) -> Result<Option<Url>> {
+        let parsed = Url::parse(url).map_err(|error| Error::internal(format!("{url} is not a URL: {error}")))?;
+        let path = Path::from_url_path(parsed.path())
+            .map_err(|error| Error::internal(format!("{url} is not a location: {error}")))?;
+        self.stores.signed_get(&parsed, &path, valid).await
     }
 
     /// What is not there counts as removed.

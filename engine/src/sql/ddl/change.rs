@@ -2,6 +2,7 @@
 
 use arachne_catalog::ddl::{Change, CreateTable, Ddl, TableName};
 use arachne_catalog::{CatalogError, CatalogErrorKind, Column, Table};
+use arrow::datatypes::SchemaRef;
 
 use super::rows::{Rows, none};
 use super::{DdlContext, partitions, tables};
@@ -38,6 +39,17 @@ pub(super) async fn execute(ddl: &Ddl, context: &DdlContext<'_>) -> Result<Rows>
         }
     }
     Ok(none())
+}
+
+pub(super) fn schema_of(ddl: &Ddl) -> SchemaRef {
+    match ddl {
+        Ddl::RepairTable { .. } => partitions::repair_schema(),
+        Ddl::CreateDatabase { .. }
+        | Ddl::DropDatabase { .. }
+        | Ddl::CreateTable(_)
+        | Ddl::DropTable { .. }
+        | Ddl::AlterTable { .. } => none().0,
+    }
 }
 
 /// Success also where `forgiven` (by IF EXISTS or IF NOT EXISTS) and the failure is of the forgiven kind.

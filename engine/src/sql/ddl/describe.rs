@@ -5,6 +5,7 @@
 
 use arachne_catalog::ddl::Describe;
 use arachne_catalog::{Column, Table};
+use arrow::datatypes::SchemaRef;
 
 use super::rows::{self, Rows};
 use super::{DdlContext, tables};
@@ -13,6 +14,8 @@ use crate::sql::near::nearest;
 
 type Row = [String; 3];
 
+const COLUMNS: [&str; 3] = ["col_name", "data_type", "comment"];
+
 pub(super) async fn execute(describe: &Describe, context: &DdlContext<'_>) -> Result<Rows> {
     let table = tables::find(&describe.table, context).await?;
     let rows = match &describe.column {
@@ -20,7 +23,11 @@ pub(super) async fn execute(describe: &Describe, context: &DdlContext<'_>) -> Re
         None if describe.formatted => [column_rows(&table), detail_rows(&table)].concat(),
         None => column_rows(&table),
     };
-    rows::text(["col_name", "data_type", "comment"], rows)
+    rows::text(COLUMNS, rows)
+}
+
+pub(super) fn schema() -> SchemaRef {
+    rows::schema(COLUMNS)
 }
 
 fn find_column<'a>(table: &'a Table, name: &str) -> Result<&'a Column> {

@@ -65,5 +65,19 @@ pub async fn execute(statement: &Statement, context: &DdlContext<'_>) -> Result<
     }
 }
 
+/// The columns that [`execute`] answers with; none for a statement that only changes something.
+pub fn schema_of(statement: &Statement) -> SchemaRef {
+    match statement {
+        Statement::Ddl(ddl) => change::schema_of(ddl),
+        Statement::Show(show) => show::schema_of(show),
+        Statement::Describe(_) => describe::schema(),
+        Statement::Use { .. }
+        | Statement::Set { .. }
+        | Statement::Reset { .. }
+        | Statement::Query(_)
+        | Statement::Explain(_) => rows::none().0,
+    }
+}
+
 #[cfg(test)]
 mod tests;

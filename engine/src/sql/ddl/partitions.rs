@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use arachne_catalog::ddl::{NewPartition, PartitionSpec};
 use arachne_catalog::{CatalogErrorKind, Parameters, Partition, StorageDescriptor, Table, hive_path};
 
+use arrow::datatypes::SchemaRef;
+
 use super::DdlContext;
 use super::rows::{self, Rows};
 use crate::error::{Error, ErrorCode, Result};
@@ -76,6 +78,10 @@ pub(super) async fn repair(table: &Table, context: &DdlContext<'_>) -> Result<Ro
         added.into_iter().map(|(values, folder)| at_location(table, values.clone(), Some(location(folder)))).collect();
     context.catalog.create_partitions(&table.database, &table.name, added).await?;
     rows::text(["result"], lines.into_iter().map(|line| [line]))
+}
+
+pub(super) fn repair_schema() -> SchemaRef {
+    rows::schema(["result"])
 }
 
 async fn known_values(table: &Table, context: &DdlContext<'_>) -> Result<HashSet<Vec<String>>> {

@@ -2,6 +2,7 @@
 
 use arachne_catalog::ddl::{Show, show_create_table};
 use arachne_catalog::{Table, TableType, hive_path};
+use arrow::datatypes::SchemaRef;
 
 use super::rows::{self, Rows};
 use super::{DdlContext, tables};
@@ -50,6 +51,18 @@ pub(super) async fn execute(show: &Show, context: &DdlContext<'_>) -> Result<Row
             let shown = table.parameters.into_iter().filter(|(name, _)| wanted(name));
             rows::text(["prpt_name", "prpt_value"], shown.map(|(name, value)| [name, value]))
         }
+    }
+}
+
+pub(super) fn schema_of(show: &Show) -> SchemaRef {
+    match show {
+        Show::Databases { .. } => rows::schema(["database_name"]),
+        Show::Tables { .. } => rows::schema(["tab_name"]),
+        Show::Views { .. } => rows::schema(["views"]),
+        Show::Columns { .. } => rows::schema(["field"]),
+        Show::Partitions { .. } => rows::schema(["partition"]),
+        Show::CreateTable { .. } => rows::schema(["createtab_stmt"]),
+        Show::TableProperties { .. } => rows::schema(["prpt_name", "prpt_value"]),
     }
 }
 

@@ -1,0 +1,13 @@
+//! The plan of a query that runs or has run.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// How a query was planned, and what its stages did so far.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueryPlan {
+    /// As `EXPLAIN` shows it; made anew for a query that is not running here, so that it shows the tables as they are now.
+    pub text: String,
+    /// As in [`QueryStats`](super::QueryStats), once the query has ended; empty for one that ran in the coordinator.
+    pub stages: Value,
+}
