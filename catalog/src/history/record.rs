@@ -105,6 +105,9 @@ pub struct RecordedError {
     pub message: String,
     #[serde(default)]
     pub hint: Option<String>,
+    /// Line and column in the SQL, counted from 1.
+    #[serde(default)]
+    pub place: Option<(u64, u64)>,
 }
 
 /// Objects below an exchange location.

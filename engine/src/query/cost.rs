@@ -1,6 +1,6 @@
 //! What a query cost, and what Athena would have charged for it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::PriceBook;
 use crate::storage::RequestCounts;
@@ -12,7 +12,7 @@ const TERABYTE: f64 = 1e12;
 const ATHENA_MINIMUM_MB: u64 = 10;
 
 /// US dollars.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     pub lambda: f64,
     pub s3: f64,

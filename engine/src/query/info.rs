@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::progress::{QueryProgress, QueryState};
 use super::request::{Door, QueryId};
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Position};
 
 /// Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -61,13 +61,10 @@ impl QueryInfo {
 }
 
 fn error(recorded: RecordedError) -> Error {
-    let RecordedError { code, message, hint } = recorded;
+    let RecordedError { code, message, hint, place } = recorded;
     let code = serde_json::from_value(Value::String(code)).unwrap_or(ErrorCode::Internal);
-    let error = Error::new(code, message);
-    match hint {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    }
+    let position = place.map(|(line, column)| Position { line, column });
+    Error { code, message, position, hint }
 }
 
 impl From<RecordState> for QueryState {

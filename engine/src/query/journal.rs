@@ -145,5 +145,6 @@ pub(super) fn recorded(error: &Error) -> RecordedError {
         code: code.unwrap_or_else(|| "internal".to_owned()),
         message: error.message.clone(),
         hint: error.hint.clone(),
+        place: error.position.map(|position| (position.line, position.column)),
     }
 }

@@ -314,6 +314,16 @@ impl QueryService {
         self.shared.gate.load()
     }
 
+    /// Whether the catalog, the history and the place for results answer.
+    ///
+    /// # Errors
+    /// What the first of them says that does not.
+    pub async fn ready(&self) -> Result<()> {
+        self.shared.catalog.databases().await?;
+        self.shared.history.list(&HistoryFilter { limit: Some(1), ..HistoryFilter::default() }).await?;
+        self.shared.results.check().await
+    }
+
     /// The catalog as a principal sees it and may change it.
     pub fn catalog_of(&self, principal: &Principal) -> Arc<dyn Catalog> {
         self.guard(principal).catalog(&self.shared.catalog)

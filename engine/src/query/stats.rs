@@ -3,28 +3,30 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Cost;
 use crate::coordinator::StageStats;
 use crate::storage::RequestCounts;
 use crate::units::{bytes, dollars};
 
-#[derive(Debug, Clone, Default, Serialize)]
+/// Read back from JSON it has no stages: those are for showing.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct QueryStats {
     /// Rows handed out.
     pub rows: u64,
     /// Waiting for other queries to end.
-    #[serde(rename = "queued_ms", serialize_with = "milliseconds")]
+    #[serde(rename = "queued_ms", serialize_with = "milliseconds", deserialize_with = "from_milliseconds")]
     pub queued: Duration,
     /// From the SQL text to a physical plan, listing and footers included.
-    #[serde(rename = "planning_ms", serialize_with = "milliseconds")]
+    #[serde(rename = "planning_ms", serialize_with = "milliseconds", deserialize_with = "from_milliseconds")]
     pub planning: Duration,
     /// From the plan to the last row.
-    #[serde(rename = "execution_ms", serialize_with = "milliseconds")]
+    #[serde(rename = "execution_ms", serialize_with = "milliseconds", deserialize_with = "from_milliseconds")]
     pub execution: Duration,
     /// Both; without the time in the queue.
-    #[serde(rename = "total_ms", serialize_with = "milliseconds")]
+    #[serde(rename = "total_ms", serialize_with = "milliseconds", deserialize_with = "from_milliseconds")]
     pub total: Duration,
     /// Whether workers took part.
     pub distributed: bool,
@@ -44,7 +46,12 @@ pub struct QueryStats {
     /// Bytes that operators in this process wrote to temporary files.
     pub spilled_bytes: u64,
     pub cost: Cost,
+    #[serde(skip_deserializing)]
     pub stages: Vec<StageStats>,
+}
+
+fn from_milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
 fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -104,6 +111,8 @@ mod tests {
             cost: Cost { lambda: 0.00012, s3: 0.0, athena: 0.00015 },
             ..QueryStats::default()
         };
+        let again: QueryStats = serde_json::from_value(serde_json::to_value(&stats).unwrap()).unwrap();
+        assert_eq!(again.to_string(), stats.to_string());
         assert_eq!(
             stats.to_string(),
             "Time 1.84s | 12 tasks (2 retried) | scanned 31.2 MiB of 220.0 MiB | 118 GET, 12 PUT | 9.1 GB-s | $0.000120 (Athena: $0.000150)"

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
+use futures::StreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use url::Url;
@@ -64,6 +65,17 @@ impl ResultStore {
         let path = Path::from_url_path(parsed.path())
             .map_err(|error| Error::internal(format!("{url} is not a location: {error}")))?;
         self.stores.signed_get(&parsed, &path, valid).await
+    }
+
+    /// Looks whether the place for results answers; nothing is written.
+    pub(in crate::query) async fn check(&self) -> Result<()> {
+        let Some(location) = &self.location else { return Ok(()) };
+        let (store, folder) = self.object(location, Arc::default())?;
+        // A HEAD of an object would not tell a bucket that is missing.
+        match store.list(Some(&folder)).next().await {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(error.into()),
+        }
     }
 
     /// What is not there counts as removed.
