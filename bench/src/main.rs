@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 
 mod data;
+mod doors;
 mod local_lake;
 mod overhead;
 mod own_process;
@@ -11,6 +12,9 @@ mod plan_tasks;
 mod price;
 mod stage;
 mod summary;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use arachne_engine::worker::{Worker, WorkerSettings};
@@ -34,6 +38,11 @@ enum Bench {
     PlanFiles(plan_files::Options),
     /// Time and dollars of the same query on more and more workers
     Price(price::Options),
+    /// What the doors cost: latency, large results, slow clients
+    Doors(doors::Options),
+    /// Sends the rows of a Parquet file from memory; what doors are measured against
+    #[command(hide = true)]
+    RawFlight { address: SocketAddr, file: PathBuf },
     /// The function that the benches invoke; started by the local Lambda
     #[command(hide = true)]
     Worker,
@@ -47,6 +56,8 @@ fn main() -> Result<()> {
         Bench::PlanTasks(options) => runtime.block_on(plan_tasks::run(&options)),
         Bench::PlanFiles(options) => runtime.block_on(plan_files::run(&options)),
         Bench::Price(options) => runtime.block_on(price::run(&options)),
+        Bench::Doors(options) => runtime.block_on(doors::run(&options)),
+        Bench::RawFlight { address, file } => runtime.block_on(doors::serve_raw_flight(address, &file)),
         Bench::Worker => {
             let worker = Worker::try_new(WorkerSettings::from_lambda_env())?;
             runtime.block_on(arachne_lambda::handler::run(worker)).map_err(|error| anyhow::anyhow!("{error}"))

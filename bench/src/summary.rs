@@ -9,6 +9,7 @@ use serde::Serialize;
 pub(crate) struct Summary {
     pub(crate) median: f64,
     pub(crate) p90: f64,
+    pub(crate) p99: f64,
     pub(crate) min: f64,
 }
 
@@ -20,7 +21,7 @@ impl Summary {
         let at = |share: f64| {
             ms.get(((ms.len().saturating_sub(1)) as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
         };
-        Self { median: at(0.5), p90: at(0.9), min: at(0.0) }
+        Self { median: at(0.5), p90: at(0.9), p99: at(0.99), min: at(0.0) }
     }
 }
 
