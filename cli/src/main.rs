@@ -2,12 +2,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout))]
 
+mod credentials;
 mod demo;
 mod doctor;
+mod engine;
 mod exit;
 mod format;
 mod local_cloud;
 mod queries;
+mod remote;
 mod repl;
 mod sandbox;
 mod serve;
@@ -54,8 +57,12 @@ enum Command {
     Demo(demo::DemoOptions),
     /// Run a local S3 and a local Lambda in the foreground
     Sandbox(sandbox::SandboxOptions),
-    /// Serve SQL over HTTP on this machine
+    /// Serve SQL over HTTP and Flight SQL
     Serve(serve::ServeOptions),
+    /// Hash a password for the users of `arachne serve`
+    Password(credentials::PasswordOptions),
+    /// Make a token for a user of `arachne serve`
+    Token(credentials::TokenOptions),
     /// Check settings, catalog, storage and worker function, and say what to do
     Doctor(doctor::DoctorOptions),
     /// Be a worker: of Lambda, answering invocations from its Runtime API, or of a cluster of your own
@@ -76,8 +83,13 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<Exit> {
-    // The Lambda worker has a log of its own.
-    if !matches!(&command, Command::Worker(options) if !options.cluster) {
+    // The Lambda worker and the server have logs of their own.
+    let own_log = match &command {
+        Command::Worker(options) => !options.cluster,
+        Command::Serve(_) => true,
+        _ => false,
+    };
+    if !own_log {
         log_to_stderr();
     }
     let threads = Runtime::new()?;
@@ -99,6 +111,8 @@ fn dispatch(command: Command, front: &Runtime, threads: &Handle) -> anyhow::Resu
         Command::Demo(options) => demo::run(&options, front, threads),
         Command::Sandbox(options) => threads.block_on(sandbox::run(options)),
         Command::Serve(options) => front.block_on(serve::run(options, threads)),
+        Command::Password(options) => credentials::password(options),
+        Command::Token(options) => credentials::token(options),
         Command::Doctor(options) => threads.block_on(doctor::run(options)),
         Command::Worker(options) if options.cluster => front.block_on(worker::serve_cluster(options, threads)),
         Command::Worker(_) => threads.block_on(worker::run()),

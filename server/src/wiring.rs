@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arachne_catalog::{Catalog, SqlCatalog};
+use arachne_engine::access::Access;
 use arachne_engine::invoker::WorkerInvoker;
 use arachne_engine::query::{
-    Compute, Coordination, EngineSettings, PriceBook, QueryLimits, QueryService, QueryServiceParts, QueueLimits,
-    RetentionSettings,
+    Compute, Coordination, EngineSettings, NoObserver, PriceBook, QueryLimits, QueryObserver, QueryService,
+    QueryServiceParts, QueueLimits, RetentionSettings,
 };
 use arachne_engine::storage::ObjectStores;
 use arachne_engine::{Error, ErrorCode};
@@ -20,11 +21,24 @@ use arachne_lambda::{AwsInvoker, LambdaSettings, ProfileCredentials, TwoLevelInv
 use crate::owner_lock::OwnerLocks;
 use crate::settings::{ComputeSettings, Settings};
 
-/// Opens the catalog and puts the service together. Queries compute on `threads`.
+/// The service of a program on the user's own machine: whoever runs it may do everything. Queries compute on `threads`.
+///
+/// # Errors
+/// As those of [`served`].
+pub async fn query_service(settings: &Settings, threads: &Handle) -> Result<QueryService, Error> {
+    served(settings, threads, Access::default(), Arc::new(NoObserver)).await
+}
+
+/// Opens the catalog and puts the service together that doors are built on. Queries compute on `threads`.
 ///
 /// # Errors
 /// A catalog file that cannot be opened, settings that lack what the compute needs, a price book that cannot be read.
-pub async fn query_service(settings: &Settings, threads: &Handle) -> Result<QueryService, Error> {
+pub async fn served(
+    settings: &Settings,
+    threads: &Handle,
+    access: Access,
+    observer: Arc<dyn QueryObserver>,
+) -> Result<QueryService, Error> {
     let catalog = sql_catalog(settings).await?;
     let parts = QueryServiceParts {
         coordination: coordination(settings, &catalog, threads)?,
@@ -34,6 +48,8 @@ pub async fn query_service(settings: &Settings, threads: &Handle) -> Result<Quer
         settings: engine_settings(settings),
         prices: prices(settings)?,
         clock: now,
+        access,
+        observer,
     };
     QueryService::try_new(parts)
 }

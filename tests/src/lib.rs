@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod duckdb;
 pub mod engine;
 pub mod faults;
+pub mod guarded;
 pub mod kept;
 pub mod matrix;
 pub mod meddling;

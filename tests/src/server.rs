@@ -2,9 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use serde_json::Value;
 
 use crate::cli::Cli;
@@ -14,9 +16,16 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Server {
     process: Child,
-    address: String,
+    client: Client,
     /// Its catalog goes when it goes.
     user_of_its_own: Option<Cli>,
+}
+
+/// Whoever asks a server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub address: String,
+    authorization: Option<String>,
 }
 
 /// What came back.
@@ -44,7 +53,7 @@ impl Server {
     /// With settings, as environment variables without their prefix: `LIMITS__CONCURRENT_QUERIES`.
     pub fn start_with(cli: &Cli, settings: &[(&str, &str)]) -> Self {
         let mut process = cli
-            .command(&["serve", "--address", "127.0.0.1:0"])
+            .command(&["serve", "--address", "127.0.0.1:0", "--flight-sql-address", "127.0.0.1:0"])
             .envs(settings.iter().map(|(name, value)| (format!("ARACHNE_{name}"), value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -59,9 +68,36 @@ impl Server {
         let address = address[..end].to_owned();
         // What it says later goes to the test's output, and never fills the pipe.
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| eprintln!("serve: {line}")));
-        Self { process, address, user_of_its_own: None }
+        let client = Client { address, authorization: None };
+        Self { process, client, user_of_its_own: None }
     }
 
+    /// One of its users.
+    pub fn user(&self, name: &str, password: &str) -> Client {
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
+        Client { authorization: Some(format!("Basic {pair}")), ..self.client.clone() }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Bytes of memory that it holds now.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        let kilobytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+        kilobytes * 1024
+    }
+
+    /// As a power failure ends it.
+    pub fn kill(mut self) {
+        self.process.kill().expect("it is killed");
+        self.process.wait().expect("it ends");
+    }
+}
+
+impl Client {
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut text = String::new();
         let mut connection = self.send(method, path, headers, body);
@@ -73,7 +109,9 @@ impl Server {
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
         let mut connection = TcpStream::connect(&self.address).expect("a connection");
         connection.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let authorization = self.authorization.as_deref().map(|value| ("Authorization", value));
+        let headers: String =
+            headers.iter().copied().chain(authorization).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let (address, length) = (&self.address, body.len());
         // 1.0, so that bodies come as they are and not in chunks.
         let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}\r\n");
@@ -128,11 +166,13 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
 
-    /// As a power failure ends it.
-    pub fn kill(mut self) {
-        self.process.kill().expect("it is killed");
-        self.process.wait().expect("it ends");
+impl Deref for Server {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }
 

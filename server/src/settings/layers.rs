@@ -7,6 +7,7 @@ use serde::Deserialize as _;
 use toml::{Table, Value};
 
 use super::Settings;
+use crate::auth::without_value;
 
 const ENVIRONMENT_PREFIX: &str = "ARACHNE_";
 
@@ -100,8 +101,7 @@ fn key_of_variable(name: &str) -> Option<Vec<String>> {
 fn add_file(merged: &mut Table, path: &Path) -> Result<(), SettingsError> {
     let unreadable = |source| SettingsError::Unreadable { path: path.into(), source };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let not_toml = |error: toml::de::Error| SettingsError::NotToml { path: path.into(), reason: error.to_string() };
-    let table: Table = text.parse().map_err(not_toml)?;
+    let table: Table = text.parse().map_err(|error| not_toml(path, &text, &error))?;
     for (key, value) in leaves(table) {
         check(&key, &value).map_err(|reason| wrong(&key, &Origin::File(path.into()), reason))?;
         insert(merged, &key, value);
@@ -130,13 +130,24 @@ fn wrong(key: &[String], origin: &Origin, reason: String) -> SettingsError {
 fn check(key: &[String], value: &Value) -> Result<(), String> {
     let mut alone = Table::new();
     insert(&mut alone, key, value.clone());
-    Settings::deserialize(Value::Table(alone)).map(|_| ()).map_err(|error| error.message().to_owned())
+    let checked = Settings::deserialize(Value::Table(alone)).map(|_| ());
+    // What is written there may be a secret, even where it is wrong.
+    let may_be_secret = key.first().is_some_and(|section| section == "access");
+    checked.map_err(|error| if may_be_secret { without_value(error.message()) } else { error.message().to_owned() })
+}
+
+/// Says the line and does not show it: it may hold a secret.
+fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> SettingsError {
+    let line = error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+    SettingsError::NotToml { path: path.into(), reason: format!("line {line}: {}", error.message()) }
 }
 
 fn leaves(table: Table) -> Vec<(Vec<String>, Value)> {
     let mut found = Vec::new();
     for (name, value) in table {
         match value {
+            // `[access.users.etl]` says something without a key.
+            Value::Table(inner) if inner.is_empty() => found.push((vec![name], Value::Table(inner))),
             Value::Table(inner) => found.extend(leaves(inner).into_iter().map(|(mut key, value)| {
                 key.insert(0, name.clone());
                 (key, value)

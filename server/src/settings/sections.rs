@@ -1,6 +1,5 @@
 //! The sections and their defaults.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use arachne_engine::query::{Compute, EngineSettings, QueueLimits, RetentionSettings};
@@ -8,6 +7,8 @@ use arachne_engine::storage::StorageSettings;
 use arachne_lambda::TwoLevelSettings;
 use serde::{Deserialize, Serialize};
 
+use super::access::AccessSettings;
+use super::doors::{FlightSqlSettings, HttpSettings, ShutdownSettings, TelemetrySettings, TlsSettings};
 use super::{ByteSize, HumanDuration};
 
 /// Everything that can be set.
@@ -23,6 +24,11 @@ pub struct Settings {
     pub results: ResultSettings,
     pub history: HistorySettings,
     pub http: HttpSettings,
+    pub flight_sql: FlightSqlSettings,
+    pub tls: TlsSettings,
+    pub access: AccessSettings,
+    pub telemetry: TelemetrySettings,
+    pub shutdown: ShutdownSettings,
 }
 
 /// Where table definitions are kept.
@@ -190,19 +196,5 @@ impl Default for LimitSettings {
             concurrent_queries_per_user: queue.concurrent_per_user,
             queued_queries: queue.queued,
         }
-    }
-}
-
-/// The HTTP door.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpSettings {
-    /// Where to listen: a loopback address, because there are no credentials yet.
-    pub address: SocketAddr,
-}
-
-impl Default for HttpSettings {
-    fn default() -> Self {
-        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8642)) }
     }
 }

@@ -113,3 +113,35 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 fn flag(key: &str, value: &str, flag: &str) -> Override {
     Override { key: key.into(), value: value.into(), flag: flag.into() }
 }
+
+#[test]
+fn users_grants_and_workgroups_come_from_a_file_and_from_variables() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    let text = "[access.users.etl]\n[access.users.ana]\nworkgroup = \"analysts\"\n[[access.grants]]\nto = \"everyone\"\non = \"*\"\nlevel = \"read\"\n[access.workgroups.analysts]\nmax_time = \"30s\"\n";
+    std::fs::write(&file, text).unwrap();
+    let environment = variables(&[
+        ("ARACHNE_ACCESS__USERS__ANA__PASSWORD", "$argon2id$x"),
+        ("ARACHNE_ACCESS__SIGNING_KEY", "secret-key"),
+    ]);
+    let settings = Sources { file: Some(file), environment, ..Sources::default() }.load().unwrap();
+    assert_eq!(settings.access.users.keys().collect::<Vec<_>>(), ["ana", "etl"]);
+    assert_eq!(settings.access.users["ana"].workgroup.as_deref(), Some("analysts"));
+    assert_eq!(settings.access.grants.as_ref().unwrap()[0].level, "read");
+    assert_eq!(settings.access.workgroups["analysts"].max_time.unwrap().0, Duration::from_secs(30));
+    let shown = format!("{settings:?} {}", toml::to_string(&settings).unwrap());
+    assert!(!shown.contains("argon2id") && !shown.contains("secret-key"), "{shown}");
+}
+
+#[test]
+fn a_mistake_among_secrets_is_named_and_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    for text in ["[access]\nsigning_key = \"hunter2\n", "[access.users]\nana = \"hunter2\"\n"] {
+        std::fs::write(&file, text).unwrap();
+        let error = Sources { file: Some(file.clone()), ..Sources::default() }.load().unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(said.contains("line 2") || said.contains("access.users.ana"), "{said}");
+    }
+}
