@@ -76,15 +76,17 @@ async fn serve(settings: &Settings, threads: &Handle) -> anyhow::Result<Exit> {
         Ok(service) => service,
         Err(error) => return Ok(cannot_start(&error)),
     };
+    // Listens for signals before anybody knows that there is something to end.
+    let asked = AbortOnDropHandle::new(tokio::spawn(shutdown::requested()));
     entrance.start_lines().iter().for_each(|line| say(line));
     let house = service.clone();
     let _housekeeping = AbortOnDropHandle::new(tokio::spawn(async move { house.keep_house().await }));
     let doors = Doors { service: service.clone(), auth: entrance.auth.clone(), metrics };
-    let hurry = async {
-        shutdown::requested().await;
-        shutdown::requested().await;
+    let asked = async {
+        // A task that cannot be waited for has nothing to say.
+        let _ = asked.await;
     };
-    let ended = listen::serve(entrance, doors, shutdown::requested(), hurry).await.context("a door failed")?;
+    let ended = listen::serve(entrance, doors, asked, shutdown::requested()).await.context("a door failed")?;
     if ended == Ended::CutOff {
         say("requests were still open: they are cut off");
     }

@@ -12,7 +12,7 @@ use futures::stream::BoxStream;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 
 use super::admission::{Gate, Load};
 use super::clean_up::ExchangeRuns;
@@ -141,7 +141,8 @@ impl QueryService {
         let url = self.shared.results.url_of(guard.results(), &id.0)?;
         let prepared = execution::prepare(&self.shared, id, request, Some(url.clone()))?;
         // A client that hangs up meanwhile does not leave a query behind that is noted and never starts.
-        let noted = self.shared.background.spawn(note_and_start(Arc::clone(&self.shared), prepared, url));
+        let noted =
+            self.shared.background.spawn(note_and_start(Arc::clone(&self.shared), prepared, url).in_current_span());
         noted.await.map_err(|error| Error::internal(format!("the query could not be noted: {error}")))?
     }
 
