@@ -54,7 +54,7 @@ impl Queries {
     }
 
     /// Lets the queries' ends be written down and their exchange objects be removed; Ctrl-C ends the wait.
-    pub(crate) async fn close(self, exit: &anyhow::Result<Exit>) {
+    pub(crate) async fn close(&self, exit: &anyhow::Result<Exit>) {
         let grace = if matches!(exit, Ok(Exit::Interrupted)) { INTERRUPTED_GRACE } else { CLOSE_GRACE };
         tokio::select! {
             () = self.service.close() => {}

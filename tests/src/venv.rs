@@ -27,6 +27,35 @@ static AWS_CLI: LazyLock<Venv> = LazyLock::new(|| Venv::make("awscli", &["awscli
 static CARGO_LAMBDA: LazyLock<Venv> =
     LazyLock::new(|| Venv::make("cargo-lambda", &["--no-deps", "cargo-lambda==1.9.2"]));
 
+// Speaks HTTP as people's scripts do, reads what comes back, and tries everything that the OpenAPI document allows and forbids.
+static HTTP: LazyLock<Venv> = LazyLock::new(|| {
+    Venv::make("http", &["requests==2.34.2", "schemathesis==4.32.5", "pyarrow==26.0.1", "duckdb==1.5.5"])
+});
+
+// Everything that speaks to the Flight SQL door by ADBC.
+static FLIGHT_SQL: LazyLock<Venv> = LazyLock::new(|| {
+    Venv::make(
+        "flight-sql",
+        &[
+            "adbc-driver-flightsql==1.13.0",
+            "adbc-driver-manager==1.13.0",
+            "duckdb==1.5.5",
+            "pandas==3.1.1",
+            "polars==2.1.0",
+            "pyarrow==26.0.1",
+            "sqlalchemy==2.1.9",
+            "sqlalchemy-adbc==0.3.0",
+        ],
+    )
+});
+// Needs an older SQLAlchemy.
+static FLIGHTSQL_DBAPI: LazyLock<Venv> = LazyLock::new(|| {
+    Venv::make(
+        "flightsql-dbapi",
+        &["flightsql-dbapi==0.2.2", "pandas==3.1.1", "protobuf==7.36.2", "pyarrow==26.0.1", "sqlalchemy==1.4.54"],
+    )
+});
+
 /// A folder with a Python and what was installed into it.
 #[derive(Debug)]
 pub struct Venv {
@@ -44,6 +73,18 @@ impl Venv {
 
     pub fn cargo_lambda() -> &'static Self {
         &CARGO_LAMBDA
+    }
+
+    pub fn http() -> &'static Self {
+        &HTTP
+    }
+
+    pub fn flight_sql() -> &'static Self {
+        &FLIGHT_SQL
+    }
+
+    pub fn flightsql_dbapi() -> &'static Self {
+        &FLIGHTSQL_DBAPI
     }
 
     /// The path of an installed program.

@@ -6,26 +6,15 @@ use reedline::{Completer, CompletionResult, Span, Suggestion};
 
 use super::commands::COMMANDS;
 use super::words::{FUNCTIONS, KEYWORDS};
+use crate::engine::{KnownNames, KnownTable};
 use crate::sql::scan::{Kind, Piece, pieces};
 
 /// The names of the current database, as far as they are known; shared with the session, which keeps them fresh.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names(Arc<RwLock<Known>>);
-
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    pub(super) databases: Vec<String>,
-    pub(super) tables: Vec<KnownTable>,
-}
-
-#[derive(Debug)]
-pub(super) struct KnownTable {
-    pub(super) name: String,
-    pub(super) columns: Vec<String>,
-}
+pub(super) struct Names(Arc<RwLock<KnownNames>>);
 
 impl Names {
-    pub(super) fn replace(&self, known: Known) {
+    pub(super) fn replace(&self, known: KnownNames) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = known;
     }
 }
@@ -47,7 +36,7 @@ impl Completer for SqlCompleter {
     }
 }
 
-fn suggest(line: &str, pos: usize, known: &Known) -> Vec<Suggestion> {
+fn suggest(line: &str, pos: usize, known: &KnownNames) -> Vec<Suggestion> {
     let before = &line[..pos];
     if before.trim_start().starts_with('\\') && !before.trim_start().contains(' ') {
         let start = pos - before.trim_start().len();
@@ -74,7 +63,7 @@ fn suggest(line: &str, pos: usize, known: &Known) -> Vec<Suggestion> {
 }
 
 /// Candidates in the order in which they are shown.
-fn offers(line: &str, before: &str, earlier: &[Piece], typed: &str, known: &Known) -> Vec<(String, &'static str)> {
+fn offers(line: &str, before: &str, earlier: &[Piece], typed: &str, known: &KnownNames) -> Vec<(String, &'static str)> {
     let text = |piece: &Piece| before[piece.range.clone()].to_owned();
     if let [.., owner, dot] = earlier
         && &before[dot.range.clone()] == "."
@@ -103,7 +92,7 @@ fn offers(line: &str, before: &str, earlier: &[Piece], typed: &str, known: &Know
 }
 
 /// After `owner.`: the columns of that table; for an alias, of every table that is named in the line.
-fn qualified(owner: &str, line: &str, known: &Known) -> Vec<(String, &'static str)> {
+fn qualified(owner: &str, line: &str, known: &KnownNames) -> Vec<(String, &'static str)> {
     let owner = owner.trim_matches(['"', '`']).to_ascii_lowercase();
     if known.databases.contains(&owner) {
         return known.tables.iter().map(|table| (quote(&table.name), "table")).collect();
@@ -114,7 +103,7 @@ fn qualified(owner: &str, line: &str, known: &Known) -> Vec<(String, &'static st
 }
 
 /// The tables whose name stands anywhere in the line.
-fn mentioned<'a>(line: &str, known: &'a Known) -> impl Iterator<Item = &'a KnownTable> {
+fn mentioned<'a>(line: &str, known: &'a KnownNames) -> impl Iterator<Item = &'a KnownTable> {
     let words = pieces(line).into_iter().filter(|piece| matches!(piece.kind, Kind::Word | Kind::QuotedName));
     let words: Vec<String> =
         words.map(|piece| line[piece.range].trim_matches(['"', '`']).to_ascii_lowercase()).collect();
@@ -196,7 +185,7 @@ mod tests {
             table("orders", &["o_orderkey"]),
             table("odd name", &[]),
         ];
-        let known = Known { databases: vec!["default".into()], tables };
+        let known = KnownNames { databases: vec!["default".into()], tables };
         suggest(line, pos, &known).into_iter().map(|suggestion| suggestion.value).collect()
     }
 }

@@ -13,37 +13,32 @@ mod shell;
 mod validator;
 mod words;
 
-use arachne_server::settings::Settings;
+use std::sync::Arc;
+
 use reedline::{Reedline, Signal};
 use tokio::runtime::{Handle, Runtime};
 
 use crate::exit::Exit;
-use crate::queries::Queries;
 use crate::sql::run::say;
-use crate::sql::{SqlOptions, cannot_start, open_session};
+use crate::sql::{SqlOptions, Target, cannot_start, open_session};
 use prompt::SqlPrompt;
 use shell::{Next, Shell};
 
-pub(crate) fn run(
-    options: &SqlOptions,
-    settings: &Settings,
-    front: &Runtime,
-    threads: &Handle,
-) -> anyhow::Result<Exit> {
-    let queries = match front.block_on(Queries::open(settings, threads)) {
-        Ok(queries) => queries,
+pub(crate) fn run(options: &SqlOptions, target: Target, front: &Runtime, threads: &Handle) -> anyhow::Result<Exit> {
+    let engine = match front.block_on(target.open(threads)) {
+        Ok(engine) => engine,
         Err(error) => return Ok(cannot_start(&error)),
     };
-    let session = match open_session(options, &queries) {
+    let session = match front.block_on(open_session(options, engine.as_ref())) {
         Ok(session) => session,
         Err(error) => return Ok(cannot_start(&error)),
     };
-    let mut shell = Shell::new(queries.clone(), session, options);
+    let mut shell = Shell::new(Arc::clone(&engine), session, options);
     front.block_on(shell.refresh_names());
     let mut editor = editor::open(shell.names())?;
     say(&format!("arachne {}: \\? for help, Ctrl-D to quit", env!("CARGO_PKG_VERSION")));
     let ended = read_and_run(&mut editor, &mut shell, front);
-    front.block_on(queries.close(&ended));
+    front.block_on(engine.close(&ended));
     ended
 }
 

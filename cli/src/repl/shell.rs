@@ -1,12 +1,14 @@
 //! What the REPL does with a line: a command, or statements.
 
+use std::sync::Arc;
+
 use arachne_engine::sql::split;
 
 use super::commands::{self, COMMANDS, Command};
-use super::completer::{Known, KnownTable, Names};
+use super::completer::Names;
 use super::pager;
+use crate::engine::Engine;
 use crate::format::{Format, TableShape};
-use crate::queries::Queries;
 use crate::sql::progress::ProgressLine;
 use crate::sql::run::{Outcome, Sink, run, say};
 use crate::sql::script::place_in_script;
@@ -24,7 +26,7 @@ pub(super) enum Next {
 }
 
 pub(super) struct Shell {
-    queries: Queries,
+    engine: Arc<dyn Engine>,
     session: Session,
     format: Format,
     timing: bool,
@@ -33,10 +35,10 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    pub(super) fn new(queries: Queries, session: Session, options: &SqlOptions) -> Self {
+    pub(super) fn new(engine: Arc<dyn Engine>, session: Session, options: &SqlOptions) -> Self {
         let format = options.format.filter(|format| !format.is_binary()).unwrap_or(Format::Table);
         let max_rows = Some(options.max_rows.unwrap_or(DEFAULT_MAX_ROWS)).filter(|rows| *rows > 0);
-        Self { queries, session, format, timing: !options.quiet, max_rows, names: Names::default() }
+        Self { engine, session, format, timing: !options.quiet, max_rows, names: Names::default() }
     }
 
     pub(super) fn names(&self) -> Names {
@@ -61,17 +63,9 @@ impl Shell {
         }
     }
 
-    /// Reads the catalog for completion. What cannot be read is not offered; the query itself will say why.
+    /// Reads the catalog for completion.
     pub(super) async fn refresh_names(&self) {
-        let catalog = self.queries.catalog();
-        let databases =
-            catalog.databases().await.unwrap_or_default().into_iter().map(|database| database.name).collect();
-        let tables = catalog.tables(&self.session.database).await.unwrap_or_default();
-        let tables = tables.into_iter().map(|table| KnownTable {
-            columns: table.storage.columns.into_iter().chain(table.partition_keys).map(|column| column.name).collect(),
-            name: table.name,
-        });
-        self.names.replace(Known { databases, tables: tables.collect() });
+        self.names.replace(self.engine.names(&self.session.database).await);
     }
 
     async fn command(&mut self, command: Command) -> Next {
@@ -108,7 +102,7 @@ impl Shell {
     /// The first failure ends it.
     async fn statements(&mut self, text: &str) {
         for statement in split(text) {
-            match self.session.change(statement.text, &self.queries) {
+            match self.session.change(statement.text, self.engine.as_ref()).await {
                 None => {}
                 Some(Ok(())) => continue,
                 Some(Err(error)) => {
@@ -121,7 +115,8 @@ impl Shell {
             let paged = self.format == Format::Table && terminal::stdout_is_terminal();
             let mut sink = if paged { Sink::to_memory(encoder) } else { Sink::to_stdout(encoder) };
             let outcome =
-                run(&self.queries, self.session.request(statement.text), &mut sink, ProgressLine::new(false)).await;
+                run(self.engine.as_ref(), self.session.request(statement.text), &mut sink, ProgressLine::new(false))
+                    .await;
             match outcome {
                 Outcome::Done(stats) => {
                     let has_columns = sink.has_columns();

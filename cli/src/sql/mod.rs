@@ -10,6 +10,8 @@ pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod script;
 pub(crate) mod session;
+mod target;
 
 pub(crate) use one_shot::{cannot_start, open_session, run_sql};
 pub(crate) use options::{SettingsOptions, SqlOptions};
+pub(crate) use target::Target;

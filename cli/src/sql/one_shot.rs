@@ -10,21 +10,22 @@ use super::progress::ProgressLine;
 use super::run::{Outcome, Sink, run, say};
 use super::script::place_in_script;
 use super::session::Session;
+use super::target::Target;
 use super::{SqlOptions, report};
+use crate::engine::Engine;
 use crate::exit::Exit;
 use crate::format::{Format, TableShape};
-use crate::queries::Queries;
 use crate::repl;
 use crate::terminal::{self, Colors};
 
 /// `arachne sql`.
 pub(crate) fn run_sql(options: &SqlOptions, front: &Runtime, threads: &Handle) -> anyhow::Result<Exit> {
-    let settings = match options.settings.sources().load() {
-        Ok(settings) => settings,
-        Err(error) => return Ok(bad_usage(&error.to_string())),
+    let target = match Target::of(options) {
+        Ok(target) => target,
+        Err(error) => return Ok(bad_usage(&error)),
     };
     if options.command.is_none() && options.file.is_none() && std::io::stdin().is_terminal() {
-        return repl::run(options, &settings, front, threads);
+        return repl::run(options, target, front, threads);
     }
     let text = match text(options) {
         Ok(text) => text,
@@ -36,26 +37,32 @@ pub(crate) fn run_sql(options: &SqlOptions, front: &Runtime, threads: &Handle) -
         return Ok(bad_usage(&format!("{} is not for a terminal: redirect it, as in `> result.{0}`", format.name())));
     }
     front.block_on(async {
-        let queries = match Queries::open(&settings, threads).await {
-            Ok(queries) => queries,
+        let engine = match target.open(threads).await {
+            Ok(engine) => engine,
             Err(error) => return Ok(cannot_start(&error)),
         };
-        let session = match open_session(options, &queries) {
+        let session = match open_session(options, engine.as_ref()).await {
             Ok(session) => session,
             Err(error) => return Ok(cannot_start(&error)),
         };
-        let exit = Ok(run_script(&queries, session, &text, format, options).await);
-        queries.close(&exit).await;
+        let exit = Ok(run_script(engine.as_ref(), session, &text, format, options).await);
+        engine.close(&exit).await;
         exit
     })
 }
 
-async fn run_script(queries: &Queries, mut session: Session, text: &str, format: Format, options: &SqlOptions) -> Exit {
+async fn run_script(
+    engine: &dyn Engine,
+    mut session: Session,
+    text: &str,
+    format: Format,
+    options: &SqlOptions,
+) -> Exit {
     let width = terminal::size().map(|(width, _)| width).filter(|_| terminal::stdout_is_terminal());
     let shape = TableShape { width, max_rows: options.max_rows.filter(|rows| *rows > 0), count_line: false };
     let mut results = 0;
     for statement in split(text) {
-        match session.change(statement.text, queries) {
+        match session.change(statement.text, engine).await {
             None => {}
             Some(Ok(())) => continue,
             Some(Err(error)) => {
@@ -70,7 +77,7 @@ async fn run_script(queries: &Queries, mut session: Session, text: &str, format:
             ));
         }
         let mut sink = Sink::to_stdout(format.encoder(shape));
-        match run(queries, session.request(statement.text), &mut sink, ProgressLine::new(options.quiet)).await {
+        match run(engine, session.request(statement.text), &mut sink, ProgressLine::new(options.quiet)).await {
             Outcome::Done(stats) => {
                 session.keep(statement.text);
                 results += usize::from(sink.has_columns());
@@ -97,10 +104,10 @@ async fn run_script(queries: &Queries, mut session: Session, text: &str, format:
 }
 
 /// The session that the flags ask for.
-pub(crate) fn open_session(options: &SqlOptions, queries: &Queries) -> Result<Session, Error> {
+pub(crate) async fn open_session(options: &SqlOptions, engine: &dyn Engine) -> Result<Session, Error> {
     let mut session = Session::new(&options.database);
     for (name, value) in &options.set {
-        session.set(name, value, queries)?;
+        session.set(name, value, engine).await?;
     }
     Ok(session)
 }

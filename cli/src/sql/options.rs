@@ -6,6 +6,7 @@ use arachne_server::settings::{Override, Sources};
 use clap::{Args, ValueEnum};
 
 use crate::format::Format;
+use crate::remote::RemoteOptions;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -16,7 +17,8 @@ Examples:
   arachne sql -c \"SELECT count(*) FROM 's3://bucket/events/'\"
   arachne sql -f report.sql --format csv > report.csv
   echo 'SHOW TABLES' | arachne sql
-  arachne sql --compute lambda                      (REPL)")]
+  arachne sql --compute lambda                      (REPL)
+  arachne sql --url http://127.0.0.1:8642           (REPL, of a server)")]
 pub(crate) struct SqlOptions {
     /// Run these statements (several are separated by `;`)
     #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
@@ -48,6 +50,9 @@ pub(crate) struct SqlOptions {
 
     #[command(flatten)]
     pub(crate) settings: SettingsOptions,
+
+    #[command(flatten)]
+    pub(crate) remote: RemoteOptions,
 }
 
 /// Flags that override settings; every command that runs queries has them.

@@ -5,14 +5,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use arachne_engine::Error;
-use arachne_engine::query::{QueryHandle, QueryProgress, QueryRequest, QueryStats};
+use arachne_engine::query::{QueryProgress, QueryRequest, QueryStats};
 use arachne_server::format::ResultEncoder;
 use arrow::error::ArrowError;
 use futures::StreamExt as _;
 use tokio::sync::watch;
 
 use super::progress::ProgressLine;
-use crate::queries::Queries;
+use crate::engine::{Engine, Running};
 
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -77,17 +77,22 @@ impl Sink {
     }
 }
 
-/// Runs one statement. It computes on other threads; here is waited, so that Ctrl-C is always heard.
-pub(crate) async fn run(queries: &Queries, request: QueryRequest, sink: &mut Sink, mut line: ProgressLine) -> Outcome {
-    let mut handle = queries.start(request);
+/// Runs one statement. It computes on other threads, or elsewhere; here is waited, so that Ctrl-C is always heard.
+pub(crate) async fn run(
+    engine: &dyn Engine,
+    request: QueryRequest,
+    sink: &mut Sink,
+    mut line: ProgressLine,
+) -> Outcome {
+    let mut handle = engine.start(request);
     let shown = tokio::select! {
         biased;
         _ = tokio::signal::ctrl_c() => Err(Outcome::Interrupted),
-        shown = show(&mut handle, sink, &mut line) => shown,
+        shown = show(handle.as_mut(), sink, &mut line) => shown,
     };
     line.finish();
     if let Err(outcome) = shown {
-        handle.cancel();
+        handle.cancel().await;
         return outcome;
     }
     if sink.has_columns
@@ -99,14 +104,14 @@ pub(crate) async fn run(queries: &Queries, request: QueryRequest, sink: &mut Sin
 }
 
 /// Writes rows as they come, and what is going on meanwhile.
-async fn show(handle: &mut QueryHandle, sink: &mut Sink, line: &mut ProgressLine) -> Result<(), Outcome> {
+async fn show(handle: &mut dyn Running, sink: &mut Sink, line: &mut ProgressLine) -> Result<(), Outcome> {
     let progress = handle.progress();
     let mut rows = watched(handle.results(), &progress, line).await.map_err(Outcome::Failed)?;
-    sink.has_columns = !rows.schema().fields().is_empty();
+    sink.has_columns = !rows.schema.fields().is_empty();
     if sink.has_columns {
-        write(sink, line, |encoder, out| encoder.begin(&rows.schema(), out))?;
+        write(sink, line, |encoder, out| encoder.begin(&rows.schema, out))?;
     }
-    while let Some(batch) = watched(rows.next(), &progress, line).await {
+    while let Some(batch) = watched(rows.batches.next(), &progress, line).await {
         let batch = batch.map_err(Outcome::Failed)?;
         if sink.has_columns {
             write(sink, line, |encoder, out| encoder.batch(&batch, out))?;

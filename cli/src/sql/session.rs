@@ -4,7 +4,7 @@ use arachne_engine::Error;
 use arachne_engine::query::QueryRequest;
 use arachne_engine::sql::{Statement, parse_one};
 
-use crate::queries::Queries;
+use crate::engine::Engine;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
@@ -23,11 +23,11 @@ impl Session {
     }
 
     /// Changes a setting; a wrong one is refused here and not by every query after it.
-    pub(crate) fn set(&mut self, name: &str, value: &str, queries: &Queries) -> Result<(), Error> {
+    pub(crate) async fn set(&mut self, name: &str, value: &str, engine: &dyn Engine) -> Result<(), Error> {
         let mut changed = self.clone();
         changed.unset(name);
         changed.settings.push((name.to_owned(), value.to_owned()));
-        queries.check_settings(&changed.request(""))?;
+        engine.check_settings(&changed.request("")).await?;
         *self = changed;
         Ok(())
     }
@@ -37,9 +37,9 @@ impl Session {
     }
 
     /// Carries out `SET` and `RESET`, which are between the user and this session; None for any other statement.
-    pub(crate) fn change(&mut self, sql: &str, queries: &Queries) -> Option<Result<(), Error>> {
+    pub(crate) async fn change(&mut self, sql: &str, engine: &dyn Engine) -> Option<Result<(), Error>> {
         match parse_one(sql) {
-            Ok(Statement::Set { name, value }) => Some(self.set(&name, &value, queries)),
+            Ok(Statement::Set { name, value }) => Some(self.set(&name, &value, engine).await),
             Ok(Statement::Reset { name }) => {
                 self.unset(&name);
                 Some(Ok(()))
@@ -74,6 +74,7 @@ mod tests {
     use arachne_engine::storage::{ObjectStores, StorageSettings};
 
     use super::*;
+    use crate::queries::Queries;
 
     #[tokio::test]
     async fn use_set_and_reset_last() {
@@ -84,21 +85,21 @@ mod tests {
         for sql in
             ["SET arachne.max_workers = 4", "SET arachne.exchange = 's3://b/it''s/'", "SET arachne.max_workers = 5"]
         {
-            session.change(sql, &queries).unwrap().unwrap();
+            session.change(sql, &queries).await.unwrap().unwrap();
         }
         let expected = [("arachne.exchange", "s3://b/it's/"), ("arachne.max_workers", "5")];
         assert_eq!(session.settings, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        session.change("RESET arachne.exchange", &queries).unwrap().unwrap();
+        session.change("RESET arachne.exchange", &queries).await.unwrap().unwrap();
         assert_eq!(session.settings.len(), 1);
-        assert!(session.change("SELECT 'set x = 1'", &queries).is_none());
+        assert!(session.change("SELECT 'set x = 1'", &queries).await.is_none());
     }
 
     #[tokio::test]
     async fn a_wrong_setting_is_refused_and_not_kept() {
         let queries = queries();
         let mut session = Session::new("default");
-        assert!(session.change("SET arachne.colour = 'red'", &queries).unwrap().is_err());
-        assert!(session.change("SET datafusion.no.such = 1", &queries).unwrap().is_err());
+        assert!(session.change("SET arachne.colour = 'red'", &queries).await.unwrap().is_err());
+        assert!(session.change("SET datafusion.no.such = 1", &queries).await.unwrap().is_err());
         assert!(session.settings.is_empty());
     }
 

@@ -5,8 +5,11 @@
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, FieldRef};
 use arrow::error::ArrowError;
-use arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
+use arrow::json::EncoderOptions;
+use arrow::json::writer::{NullableEncoder, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::json_value::{self, Numbers};
 
 const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
 const TIMESTAMP_TZ: &str = "%Y-%m-%d %H:%M:%S%.f %:z";
@@ -37,8 +40,7 @@ impl Default for CellFormatter {
             .with_timestamp_format(Some(TIMESTAMP))
             .with_datetime_format(Some(TIMESTAMP))
             .with_timestamp_tz_format(Some(TIMESTAMP_TZ));
-        let nested = EncoderOptions::default().with_explicit_nulls(true);
-        Self { plain, nested }
+        Self { plain, nested: json_value::options(Numbers::default()) }
     }
 }
 

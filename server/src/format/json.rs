@@ -1,21 +1,26 @@
 //! JSON: one array of objects, or one object a line.
 //!
-//! NULLs are written out, so that every object has every column. Decimals are numbers with all their digits.
+//! NULLs are written out, so that every object has every column. `json_value` says what each type becomes.
+
+use std::sync::Arc;
 
 use arrow::array::{Array, StructArray};
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::json::writer::{EncoderOptions, make_encoder};
+use arrow::json::EncoderOptions;
+use arrow::json::writer::make_encoder;
 use arrow::record_batch::RecordBatch;
-use std::sync::Arc;
 
 use super::ResultEncoder;
+use super::json_value::{self, Numbers};
+use super::wire_schema::{to_wire, wire_schema};
 
 /// Both JSON shapes.
 pub struct JsonEncoder {
     options: EncoderOptions,
     shape: Shape,
     first: bool,
+    schema: Option<SchemaRef>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,13 +40,19 @@ impl JsonEncoder {
         Self::new(Shape::Lines)
     }
 
+    pub fn with_numbers(mut self, numbers: Numbers) -> Self {
+        self.options = json_value::options(numbers);
+        self
+    }
+
     fn new(shape: Shape) -> Self {
-        Self { options: EncoderOptions::default().with_explicit_nulls(true), shape, first: true }
+        Self { options: json_value::options(Numbers::default()), shape, first: true, schema: None }
     }
 }
 
 impl ResultEncoder for JsonEncoder {
-    fn begin(&mut self, _schema: &SchemaRef, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+    fn begin(&mut self, schema: &SchemaRef, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+        self.schema = Some(wire_schema(schema));
         if self.shape == Shape::Array {
             out.push(b'[');
         }
@@ -49,11 +60,9 @@ impl ResultEncoder for JsonEncoder {
     }
 
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
-        if batch.num_columns() == 0 {
-            return Ok(());
-        }
-        let rows = StructArray::from(batch.clone());
-        let field = Arc::new(Field::new_struct("", batch.schema().fields().clone(), false));
+        let Some(schema) = self.schema.as_ref().filter(|schema| !schema.fields().is_empty()) else { return Ok(()) };
+        let rows = StructArray::from(to_wire(batch, schema)?);
+        let field = Arc::new(Field::new_struct("", schema.fields().clone(), false));
         let mut encoder = make_encoder(&field, &rows, &self.options)?;
         for row in 0..rows.len() {
             if self.shape == Shape::Array {

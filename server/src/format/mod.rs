@@ -8,6 +8,7 @@ mod arrow_stream;
 mod cell;
 mod delimited;
 mod json;
+mod json_value;
 mod parquet_file;
 mod wire_schema;
 
@@ -15,7 +16,9 @@ pub use arrow_stream::ArrowStreamEncoder;
 pub use cell::{CellFormatter, ColumnFormatter, is_numeric};
 pub use delimited::DelimitedEncoder;
 pub use json::JsonEncoder;
+pub use json_value::Numbers;
 pub use parquet_file::ParquetEncoder;
+pub(crate) use wire_schema::{to_wire, wire_schema};
 
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;

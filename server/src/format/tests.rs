@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array,
-    ListArray, StringViewArray, StructArray, TimestampMicrosecondArray,
+    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array,
+    Int32Array, Int64Array, Int64Builder, ListArray, MapBuilder, StringArray, StringViewArray, StructArray,
+    TimestampMicrosecondArray, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
@@ -55,15 +56,84 @@ fn nested_values_are_json_in_csv() {
 }
 
 #[test]
-fn json_writes_every_key_and_all_digits() {
+fn json_writes_every_key_and_keeps_all_digits() {
     let decimals =
         Decimal128Array::from(vec![Some(12_345_678_901_234_567_890), None]).with_precision_and_scale(38, 4).unwrap();
     let batch = columns(vec![("d", Arc::new(decimals)), ("n", Arc::new(Int64Array::from(vec![None, Some(2)])))]);
     let batches = [batch.slice(0, 1), batch.slice(1, 1)];
-    let row_1 = "{\"d\":1234567890123456.7890,\"n\":null}";
+    let row_1 = "{\"d\":\"1234567890123456.7890\",\"n\":null}";
     let row_2 = "{\"d\":null,\"n\":2}";
     assert_eq!(encode(JsonEncoder::array(), &batches), format!("[\n{row_1},\n{row_2}\n]\n"));
     assert_eq!(encode(JsonEncoder::lines(), &batches), format!("{row_1}\n{row_2}\n"));
+}
+
+#[test]
+fn json_integers_are_strings_where_a_double_would_round_them() {
+    let batch = columns(vec![
+        ("i", Arc::new(Int64Array::from(vec![9_007_199_254_740_991, -9_007_199_254_740_992, i64::MIN]))),
+        ("u", Arc::new(UInt64Array::from(vec![7, 9_007_199_254_740_992, u64::MAX]))),
+    ]);
+    let written = |numbers| encode(JsonEncoder::lines().with_numbers(numbers), std::slice::from_ref(&batch));
+    assert_eq!(
+        written(Numbers::Exact),
+        "{\"i\":9007199254740991,\"u\":7}\n{\"i\":\"-9007199254740992\",\"u\":\"9007199254740992\"}\n\
+         {\"i\":\"-9223372036854775808\",\"u\":\"18446744073709551615\"}\n"
+    );
+    assert!(written(Numbers::String).starts_with("{\"i\":\"9007199254740991\",\"u\":\"7\"}\n"));
+    assert!(written(Numbers::Number).ends_with("{\"i\":-9223372036854775808,\"u\":18446744073709551615}\n"));
+    let decimal = Decimal128Array::from(vec![-105]).with_precision_and_scale(5, 2).unwrap();
+    let batch = columns(vec![("d", Arc::new(decimal))]);
+    assert_eq!(encode(JsonEncoder::lines().with_numbers(Numbers::Number), &[batch]), "{\"d\":-1.05}\n");
+}
+
+#[test]
+fn json_has_a_word_for_what_is_no_number() {
+    let batch = columns(vec![
+        ("d", Arc::new(Float64Array::from(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.5]))),
+        ("f", Arc::new(Float32Array::from(vec![Some(f32::NAN), None, Some(0.1), Some(f32::INFINITY)]))),
+    ]);
+    assert_eq!(
+        encode(JsonEncoder::lines(), &[batch]),
+        "{\"d\":\"NaN\",\"f\":\"NaN\"}\n{\"d\":\"Infinity\",\"f\":null}\n{\"d\":\"-Infinity\",\"f\":0.1}\n\
+         {\"d\":-0.5,\"f\":\"Infinity\"}\n"
+    );
+}
+
+#[test]
+fn json_dates_times_and_bytes_are_strings() {
+    let micros = vec![1_706_702_400_500_000];
+    let batch = columns(vec![
+        ("t", Arc::new(TimestampMicrosecondArray::from(micros.clone()))),
+        ("z", Arc::new(TimestampMicrosecondArray::from(micros).with_timezone("+02:00"))),
+        ("day", Arc::new(Date32Array::from(vec![-1]))),
+        ("x", Arc::new(BinaryViewArray::from(vec![b"\x01\xff".as_slice()]))),
+    ]);
+    assert_eq!(
+        encode(JsonEncoder::lines(), &[batch]),
+        "{\"t\":\"2024-01-31T12:00:00.500\",\"z\":\"2024-01-31T14:00:00.500+02:00\",\"day\":\"1969-12-31\",\"x\":\"01ff\"}\n"
+    );
+}
+
+#[test]
+fn json_maps_are_objects_whatever_their_keys_are() {
+    let mut map = MapBuilder::new(None, Int64Builder::new(), Int64Builder::new());
+    map.keys().append_slice(&[1, i64::MAX]);
+    map.values().append_option(Some(i64::MIN));
+    map.values().append_null();
+    map.append(true).unwrap();
+    map.append(false).unwrap();
+    let batch = columns(vec![("m", Arc::new(map.finish()))]);
+    let expected = "{\"m\":{\"1\":\"-9223372036854775808\",\"9223372036854775807\":null}}\n{\"m\":null}\n";
+    assert_eq!(encode(JsonEncoder::lines(), std::slice::from_ref(&batch)), expected);
+    assert!(encode(DelimitedEncoder::csv(), &[batch]).contains("{\"\"1\"\":\"\"-92233"));
+}
+
+#[test]
+fn json_knows_the_nulls_inside_of_a_dictionary() {
+    let values = Arc::new(StringArray::from(vec![Some("a"), None]));
+    let dictionary = DictionaryArray::new(Int32Array::from(vec![0, 1]), values);
+    let batch = columns(vec![("s", Arc::new(dictionary))]);
+    assert_eq!(encode(JsonEncoder::lines(), &[batch]), "{\"s\":\"a\"}\n{\"s\":null}\n");
 }
 
 #[test]

@@ -12,13 +12,13 @@ use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 /// The schema as it leaves: same names and nullability, plain types.
-pub(super) fn wire_schema(schema: &Schema) -> SchemaRef {
+pub(crate) fn wire_schema(schema: &Schema) -> SchemaRef {
     let fields: Vec<Field> = schema.fields().iter().map(|field| wire_field(field)).collect();
     Arc::new(Schema::new(fields))
 }
 
 /// The batch in the types of `schema`, which is the [`wire_schema`] of its own.
-pub(super) fn to_wire(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn to_wire(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| to_type(column, field.data_type()));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -39,7 +39,10 @@ fn wire_type(data_type: &DataType) -> DataType {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
         DataType::Dictionary(_, values) => wire_type(values),
-        DataType::List(field) | DataType::LargeList(field) | DataType::ListView(field) => DataType::List(inner(field)),
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field) => DataType::List(inner(field)),
         DataType::FixedSizeList(field, size) => DataType::FixedSizeList(inner(field), *size),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
         DataType::Map(field, sorted) => DataType::Map(inner(field), *sorted),

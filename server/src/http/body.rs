@@ -1,41 +1,54 @@
 //! Rows as a response body, a batch at a time.
 //!
-//! The status has been sent when a later batch fails, so the body breaks off (the connection is closed without the last
-//! chunk) and no client can take it for whole. NDJSON says why before it does.
+//! The status waits for the first rows, so that most of what can fail still has one. When a later batch fails, the body breaks
+//! off (the connection is closed without the last chunk) and no client can take it for whole. NDJSON says why before it does; JSON
+//! is not closed, Arrow has no end marker, Parquet no footer.
 
 use std::io;
 
 use arachne_engine::Error;
 use arachne_engine::query::{QueryId, ResultStream};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use futures::stream::{self, BoxStream};
+use futures::stream::{self, BoxStream, Fuse};
 
 use super::negotiate::Media;
-use crate::format::ResultEncoder;
+use super::problem::Problem;
+use crate::format::{Numbers, ResultEncoder};
+
+/// The header with the id of the query that a response is about.
+pub(super) const QUERY_ID: &str = "x-arachne-query-id";
 
 /// A whole answer.
-pub(super) fn response(results: ResultStream, media: Media, id: &QueryId) -> Response {
-    let headers = [("content-type", media.name().to_owned()), ("x-arachne-query-id", id.0.clone())];
-    (headers, of(results, media)).into_response()
-}
-
-/// Dropping the body (the client went away) cancels a query that is not over yet.
-fn of(results: ResultStream, media: Media) -> Body {
-    let rows = Rows { results, encoder: media.encoder(), media, next: Next::Begin };
-    let chunks: BoxStream<'static, io::Result<Bytes>> = stream::unfold(rows, |mut rows| async {
-        let chunk = rows.chunk().await?;
-        Some((chunk, rows))
-    })
-    .boxed();
-    Body::from_stream(chunks)
-}
-
-struct Rows {
+///
+/// # Errors
+/// What the query failed with before its first rows.
+pub(super) async fn response(
     results: ResultStream,
+    media: Media,
+    numbers: Numbers,
+    id: &QueryId,
+) -> Result<Response, Problem> {
+    let schema = results.schema();
+    let mut results = results.fuse();
+    let first = results.next().await.transpose().map_err(|error| Problem::of_query(error, id.clone()))?;
+    let headers = [("content-type", media.content_type().to_owned()), (QUERY_ID, id.0.clone())];
+    let rows =
+        Rows { schema, results, first, encoder: media.encoder(numbers), media, id: id.clone(), next: Next::Begin };
+    Ok((headers, rows.into_body()).into_response())
+}
+
+/// Dropping it (the client went away) cancels a query that is not over yet.
+struct Rows {
+    schema: SchemaRef,
+    results: Fuse<ResultStream>,
+    first: Option<RecordBatch>,
     encoder: Box<dyn ResultEncoder>,
     media: Media,
+    id: QueryId,
     next: Next,
 }
 
@@ -47,10 +60,23 @@ enum Next {
 }
 
 impl Rows {
+    fn into_body(self) -> Body {
+        let chunks: BoxStream<'static, io::Result<Bytes>> = stream::unfold(self, |mut rows| async {
+            let chunk = rows.chunk().await?;
+            Some((chunk, rows))
+        })
+        .boxed();
+        // Encoders hold some rows back; an empty chunk would mean the end.
+        Body::from_stream(chunks.filter(|chunk| {
+            let something = chunk.as_ref().map_or(true, |bytes| !bytes.is_empty());
+            async move { something }
+        }))
+    }
+
     async fn chunk(&mut self) -> Option<io::Result<Bytes>> {
         let mut out = Vec::new();
         let done = match std::mem::replace(&mut self.next, Next::Batch) {
-            Next::Begin => self.encoder.begin(&self.results.schema(), &mut out).map_err(Error::from),
+            Next::Begin => self.begin(&mut out),
             Next::Batch => match self.results.next().await {
                 Some(batch) => batch.and_then(|batch| Ok(self.encoder.batch(&batch, &mut out)?)),
                 None => {
@@ -66,11 +92,21 @@ impl Rows {
         };
         if let Err(error) = done {
             if self.media == Media::Ndjson {
-                let line = serde_json::json!({"error": error});
-                out = format!("{line}\n").into_bytes();
+                let mut line = serde_json::json!({"error": error});
+                line["error"]["query_id"] = self.id.0.as_str().into();
+                // Rows of this batch that are there are whole lines.
+                out.extend_from_slice(format!("{line}\n").as_bytes());
             }
             self.next = Next::BreakOff(error);
         }
         Some(Ok(out.into()))
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.encoder.begin(&self.schema, out)?;
+        if let Some(first) = self.first.take() {
+            self.encoder.batch(&first, out)?;
+        }
+        Ok(())
     }
 }

@@ -1,65 +1,65 @@
-//! The HTTP door, as far as it is built, on loopback.
+//! The HTTP door: SQL in, rows out, and everything else about queries and the catalog as JSON. docs/http-api.md describes it for users.
 //!
-//! `POST /v1/sql` with the SQL as the body (or `{"sql": ...}`): the rows come with the answer, in the format of `Accept`.
-//! `POST /v1/queries` with `{"sql": ...}`: the query goes on by itself, its rows are kept; `GET /v1/queries`, and
-//! `/v1/queries/{id}`, `/v1/queries/{id}/results`; `DELETE` cancels. `GET /health`.
-//! There are no credentials yet, so it listens on loopback only, and answers no other web site's pages (`same_machine`).
+//! `sql` streams, `queries` runs what goes on without its client, `catalog` shows what there is to query, `health` says whether the
+//! server can work, `openapi` describes all of it for programs. Errors are `problem`s, JSON bodies are `document`s.
+//! Who calls is known before a request comes here: their `Principal` lies in its extensions.
 
 mod body;
+mod catalog;
+pub mod document;
+mod extract;
+mod health;
+mod links;
 mod negotiate;
+mod openapi;
 mod problem;
 mod queries;
-mod request;
-mod same_machine;
 mod sql;
 
-use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-
-use arachne_engine::query::QueryService;
-use axum::extract::DefaultBodyLimit;
+use arachne_engine::{Error, ErrorCode};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::{Json, Router, middleware};
-use tokio::net::TcpListener;
 
-pub use same_machine::NotLoopback;
+pub use problem::Problem;
 
-/// SQL texts are small.
-const MAX_REQUEST_BYTES: usize = 1 << 20;
+use crate::doors::Doors;
 
-/// The routes, to be served by [`serve`] or called by a test.
-pub fn router(service: QueryService) -> Router {
-    let health = || async { Json(serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})) };
+/// The routes. A request must carry its [`Principal`](arachne_engine::access::Principal) as an extension.
+pub fn router(doors: Doors) -> Router {
+    let document = openapi::document(doors.auth.is_open());
     Router::new()
-        .route("/health", get(health))
         .route("/v1/sql", post(sql::run))
         .route("/v1/queries", post(queries::submit).get(queries::list))
         .route("/v1/queries/{id}", get(queries::get).delete(queries::cancel))
         .route("/v1/queries/{id}/results", get(queries::results))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .layer(middleware::from_fn(same_machine::check))
-        .with_state(service)
+        .route("/v1/queries/{id}/events", get(queries::events))
+        .route("/v1/queries/{id}/plan", get(queries::plan))
+        .route("/v1/catalog/databases", get(catalog::databases))
+        .route("/v1/catalog/databases/{db}", get(catalog::database))
+        .route("/v1/catalog/databases/{db}/tables", get(catalog::tables))
+        .route("/v1/catalog/databases/{db}/tables/{table}", get(catalog::table))
+        .route("/v1/catalog/databases/{db}/tables/{table}/partitions", get(catalog::partitions))
+        .route("/v1/catalog/databases/{db}/tables/{table}/statistics", get(catalog::statistics))
+        .route("/openapi.json", get(move || openapi::serve(document.clone())))
+        .route("/healthz", get(health::healthz))
+        .route("/health", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .with_state(doors.service)
 }
 
-/// Listens on a loopback address.
-///
-/// # Errors
-/// `InvalidInput` for any other address, and what the operating system says.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    if !address.ip().is_loopback() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, NotLoopback(address)));
-    }
-    TcpListener::bind(address).await
+async fn no_such_path(request: Request) -> Problem {
+    let message = format!("there is nothing at {}", request.uri().path());
+    Problem::new(Error::new(ErrorCode::NotFound, message).with_hint("GET /openapi.json lists what there is"))
 }
 
-/// Serves until `shutdown` is ready; then takes no more connections and waits for those that are open.
-pub async fn serve(
-    listener: TcpListener,
-    service: QueryService,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    axum::serve(listener, router(service)).with_graceful_shutdown(shutdown).await
+async fn no_such_method(request: Request) -> Problem {
+    let message = format!("{} cannot be used at {}", request.method(), request.uri().path());
+    let error = Error::new(ErrorCode::InvalidArgument, message).with_hint("the header Allow says what can");
+    Problem::new(error).with_status(StatusCode::METHOD_NOT_ALLOWED)
 }
 
 #[cfg(test)]

@@ -6,9 +6,13 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
-pub(super) struct Problem {
+use super::body::QUERY_ID;
+use super::document::ProblemDocument;
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub struct Problem {
     error: Error,
     query_id: Option<QueryId>,
     status: StatusCode,
@@ -18,7 +22,7 @@ pub(super) struct Problem {
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
 impl Problem {
-    pub(super) fn new(error: Error) -> Self {
+    pub fn new(error: Error) -> Self {
         Self { status: status(error.code), error, query_id: None }
     }
 
@@ -26,45 +30,50 @@ impl Problem {
         Self { query_id: Some(query_id), ..Self::new(error) }
     }
 
-    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+    /// A request that cannot be understood.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Error::new(ErrorCode::InvalidArgument, message))
+    }
+
+    /// With a status that HTTP has and errors of queries do not.
+    pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
+        self
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.error = self.error.with_hint(hint);
         self
     }
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    code: ErrorCode,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query_id: Option<&'a str>,
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::new(error)
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.status;
-        let document = Document {
-            title: self.error.code.label(),
+        let Self { error, query_id, status } = self;
+        let document = ProblemDocument {
+            title: error.code.label().to_owned(),
             status: status.as_u16(),
-            detail: &self.error.message,
-            code: self.error.code,
-            line: self.error.position.map(|position| position.line),
-            column: self.error.position.map(|position| position.column),
-            hint: self.error.hint.as_deref(),
-            query_id: self.query_id.as_ref().map(|id| id.0.as_str()),
+            detail: error.message,
+            code: error.code.into(),
+            line: error.position.map(|position| position.line),
+            column: error.position.map(|position| position.column),
+            hint: error.hint,
+            query_id: query_id.as_ref().map(|id| id.0.clone()),
         };
         let mut response = (status, Json(document)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if let Some(id) = query_id.and_then(|id| HeaderValue::from_str(&id.0).ok()) {
+            headers.insert(QUERY_ID, id);
         }
         response
     }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod access;
 mod admission;
 mod architecture;
+mod auth;
 mod aws_cli;
 mod bad_data;
 mod bad_sql;
@@ -16,9 +18,13 @@ mod cluster;
 mod exchange;
 mod explain;
 mod faults;
+mod flight;
+mod http_cli;
+mod http_clients;
 mod http_door;
 mod lambda_emulator;
 mod limits;
+mod load;
 mod planner_traps;
 mod pruning;
 mod random_queries;
@@ -26,5 +32,6 @@ mod recovery;
 mod reference;
 mod slt;
 mod suites;
+mod tls;
 mod two_level;
 mod worker_faults;
