@@ -20,7 +20,7 @@ fn state_name(state: QueryState) -> &'static str {
         QueryState::Queued => "queued",
         QueryState::Planning => "planning",
         QueryState::Running => "running",
-        QueryState::Finished => "finished",
+        QueryState::Finished => "succeeded",
         QueryState::Failed => "failed",
         QueryState::Cancelled => "cancelled",
     }

@@ -169,13 +169,13 @@ fn metrics_count_what_happened() {
     // A query is counted when its end is written down.
     for _ in 0..200 {
         text = server.curl("/metrics", &[]).body;
-        if text.contains("state=\"finished\"") && text.contains("state=\"failed\"") {
+        if text.contains("state=\"succeeded\"") && text.contains("state=\"failed\"") {
             break;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
     for line in [
-        r#"arachne_queries_total{state="finished",door="http"} 1"#,
+        r#"arachne_queries_total{state="succeeded",door="http"} 1"#,
         r#"arachne_queries_total{state="failed",door="http"} 1"#,
         r#"arachne_http_requests_total{method="POST",route="/v1/sql",status="200"} 1"#,
         r#"arachne_http_requests_total{method="GET",route="/v1/queries/{id}",status="404"} 1"#,
