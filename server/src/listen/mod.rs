@@ -19,3 +19,6 @@ mod tls;
 pub use entrance::Entrance;
 pub use error::EntranceError;
 pub use serving::{Ended, serve};
+
+#[cfg(test)]
+mod tests;
