@@ -225,7 +225,7 @@ async fn limits_and_settings_are_those_of_the_query() {
         .submit(&json!({"sql": "SELECT value FROM generate_series(1, 10)", "limits": {"rows": 3}, "wait": "30s"}))
         .await;
     assert_eq!(over.json()["code"], "resource_exhausted", "{}", over.text());
-    let unknown = door.submit(&json!({"sql": "SELECT 1", "settings": {"arachne.colour": "red"}})).await;
+    let unknown = door.submit(&json!({"sql": "SELECT 1", "settings": {"arachne.colour": "red"}, "wait": "30s"})).await;
     assert_eq!((unknown.status, &unknown.json()["code"]), (400, &json!("invalid_argument")));
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arachne_engine::Error;
 use arachne_engine::access::Principal;
 use arachne_engine::query::{Door, QueryRequest};
+use arachne_engine::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -88,9 +88,12 @@ impl SubmissionDocument {
     }
 
     /// # Errors
-    /// `InvalidArgument` for parameters that are not of their types.
+    /// `InvalidArgument` without SQL, and for parameters that are not of their types.
     pub(in crate::http) fn into_request(self, principal: Principal) -> Result<QueryRequest, Error> {
         let Self { sql, database, parameters, limits, settings, token, .. } = self;
+        if sql.trim().is_empty() {
+            return Err(Error::new(ErrorCode::InvalidArgument, "there is no SQL"));
+        }
         let mut request = QueryRequest::new(sql);
         if let Some(database) = database {
             request.database = database.to_lowercase();
