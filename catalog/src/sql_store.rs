@@ -34,6 +34,11 @@ pub struct SqlCatalog {
 impl SqlCatalog {
     /// Opens the catalog in this file; the file and its folder are made when they are not there.
     pub async fn open(path: &Path) -> Result<Self> {
+        Self::open_waiting(path, BUSY_TIMEOUT).await
+    }
+
+    /// `patience`: how long a writer waits for the writer before it.
+    async fn open_waiting(path: &Path, patience: Duration) -> Result<Self> {
         let failed = |error: &dyn std::fmt::Display| {
             CatalogError::new(
                 CatalogErrorKind::Unavailable,
@@ -46,7 +51,7 @@ impl SqlCatalog {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
-            .busy_timeout(BUSY_TIMEOUT)
+            .busy_timeout(patience)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
@@ -177,7 +182,17 @@ impl SqlCatalog {
 }
 
 pub(crate) fn unavailable(error: sqlx::Error) -> CatalogError {
+    if is_busy(&error) {
+        let message = "the catalog's database is locked by another program: try again when that has let go of it";
+        return CatalogError::new(CatalogErrorKind::Unavailable, message);
+    }
     CatalogError::new(CatalogErrorKind::Unavailable, format!("the catalog's database failed: {error}"))
+}
+
+/// `SQLITE_BUSY` or `SQLITE_LOCKED`, the low byte of the code (<https://www.sqlite.org/rescode.html>), or no connection that was free.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6)) || matches!(error, sqlx::Error::PoolTimedOut)
 }
 
 #[cfg(test)]

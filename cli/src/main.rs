@@ -92,7 +92,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
     if !own_log {
         log_to_stderr();
     }
-    let threads = Runtime::new()?;
+    let threads = runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build()?;
     let front = runtime::Builder::new_multi_thread().worker_threads(FRONT_THREADS).enable_all().build()?;
     let exit = dispatch(command, &front, threads.handle());
     // A thread that computes, or is blocked on a terminal or a pipe, must not hold up the end.
@@ -103,6 +103,10 @@ fn run(command: Command) -> anyhow::Result<Exit> {
 
 /// Threads for what faces the user: doors and output, but nothing that computes a query.
 const FRONT_THREADS: usize = 2;
+
+/// Of the threads that compute: an expression is evaluated by recursion, and the deepest one that the parser lets through wants more than
+/// the usual 2 MB. What is not used is no memory.
+const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// `front` is for what faces the user, `threads` are for queries, and for servers that run none.
 fn dispatch(command: Command, front: &Runtime, threads: &Handle) -> anyhow::Result<Exit> {

@@ -232,6 +232,17 @@ impl Engine {
         block_on(self.service.idle());
     }
 
+    pub fn service(&self) -> &QueryService {
+        &self.service
+    }
+
+    /// With the settings of this engine.
+    pub fn request(&self, sql: &str) -> QueryRequest {
+        let mut request = QueryRequest::new(sql);
+        request.settings.extend(self.settings.iter().cloned());
+        request
+    }
+
     pub fn start(&self, sql: &str, settings: &[(&str, &str)]) -> Running {
         let mut request = QueryRequest::new(sql);
         if let Some(database) = &self.database {

@@ -86,6 +86,19 @@ async fn lists_are_filtered_and_paged_from_the_newest(history: Subject) {
     assert_eq!(ids(HistoryFilter { user: Some("bob".to_owned()), ..HistoryFilter::default() }).await, ["02"]);
     let queued = HistoryFilter { state: Some(RecordState::Queued), ..HistoryFilter::default() };
     assert_eq!(ids(queued).await, ["03", "02", "01"]);
+    let by = |workgroup: &str, door: &str| QueryRecord {
+        workgroup: workgroup.to_owned(),
+        door: door.to_owned(),
+        submitted: 50,
+        fingerprint: Some("f".to_owned()),
+        ..record("05", "a")
+    };
+    history.add(by("etl", "http")).await.unwrap();
+    assert_eq!(history.get("05").await.unwrap(), Some(by("etl", "http")));
+    assert_eq!(ids(HistoryFilter { workgroup: Some("etl".to_owned()), ..HistoryFilter::default() }).await, ["05"]);
+    assert_eq!(ids(HistoryFilter { door: Some("http".to_owned()), ..HistoryFilter::default() }).await, ["05"]);
+    assert_eq!(ids(HistoryFilter { since: Some(50), ..HistoryFilter::default() }).await, ["05"]);
+    assert_eq!(ids(HistoryFilter { until: Some(50), limit: Some(1), ..HistoryFilter::default() }).await, ["04"]);
 }
 
 async fn cancelling_is_asked_of_the_owner(history: Subject) {

@@ -107,3 +107,21 @@ async fn a_file_that_is_no_catalog_and_one_from_the_future() {
     let error = SqlCatalog::open(&future).await.unwrap_err();
     assert!(error.message.contains("newer version"), "{}", error.message);
 }
+
+#[tokio::test]
+async fn a_locked_file_is_said_to_be_locked_and_works_when_it_is_free_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let holder = SqlCatalog::open(&path).await.unwrap();
+    let catalog = SqlCatalog::open_waiting(&path, Duration::from_millis(50)).await.unwrap();
+    let lock = holder.begin().await.unwrap();
+    let error = catalog.create_table(sample_table("default", "visits")).await.unwrap_err();
+    assert_eq!(error.kind, CatalogErrorKind::Unavailable);
+    assert!(error.message.contains("locked"), "{error}");
+    let record = crate::history::QueryRecord { id: "1".to_owned(), ..Default::default() };
+    let error = crate::history::QueryHistory::add(&catalog.history(), record).await.unwrap_err();
+    assert!(error.kind == CatalogErrorKind::Unavailable && error.message.contains("locked"), "{error}");
+    assert!(catalog.tables("default").await.unwrap().is_empty(), "who only reads does not wait");
+    lock.rollback().await.unwrap();
+    catalog.create_table(sample_table("default", "visits")).await.unwrap();
+}

@@ -86,6 +86,13 @@ impl FromStr for Prefix {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        if text.trim_end_matches('/').ends_with(':') {
+            return Err(Error::new(
+                ErrorCode::InvalidArgument,
+                format!("'{text}' is not a location: it names no bucket"),
+            )
+            .with_hint("write it as s3://bucket/prefix/"));
+        }
         let (store, folder) = Location::folder(text)?;
         Ok(Self { store, folder })
     }

@@ -23,6 +23,16 @@ pub(super) struct Footer {
     pub(super) schema: Schema,
 }
 
+impl Footer {
+    /// Bytes from the end of a file of so many bytes that hold what stands behind its data: page indexes and the footer itself.
+    /// One read of so many is enough for whoever opens the file next, and not more than is needed.
+    pub(super) fn tail_bytes(&self, file_bytes: u64) -> Option<usize> {
+        let chunks = self.metadata.row_groups().iter().flat_map(|group| group.columns());
+        let data_end = chunks.map(|chunk| chunk.byte_range()).map(|(start, length)| start + length).max()?;
+        usize::try_from(file_bytes.checked_sub(data_end)?).ok()
+    }
+}
+
 /// Bytes from a file's end that most likely hold its footer.
 pub(super) fn footer_guess(context: &LakeContext, file: &LakeFile) -> Option<usize> {
     let guess = context.parquet().global.metadata_size_hint?;

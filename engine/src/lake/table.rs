@@ -103,13 +103,13 @@ impl LakeTable {
         let (files, sizes) = self.with_statistics(session, files).await?;
         let files = self.prune(session, files, &on_rows)?;
         let files = if on_rows.is_empty() { enough_for(files, limit) } else { files };
-        for (file, _) in &files {
+        for ScanFile { file, .. } in &files {
             report.chosen(&file.store, &file.object.location, file.object.size);
         }
 
         let mut by_store: BTreeMap<StoreUrl, Vec<_>> = BTreeMap::new();
         for file in files {
-            by_store.entry(file.0.store.clone()).or_default().push(file);
+            by_store.entry(file.file.store.clone()).or_default().push(file);
         }
         let mut scans = Vec::with_capacity(by_store.len());
         for (store, files) in by_store {
@@ -130,7 +130,7 @@ impl LakeTable {
     ) -> Result<(Vec<ScanFile>, Option<Arc<ColumnSizes>>)> {
         let is_parquet = matches!(self.format, TableFormat::Parquet);
         if !is_parquet || files.len() > FOOTERS_PER_SCAN || !session.config().collect_statistics() {
-            return Ok((files.into_iter().map(|file| (file, None)).collect(), None));
+            return Ok((files.into_iter().map(ScanFile::unknown).collect(), None));
         }
         let footers = footers(&self.context, &files).await?;
         let file_schema = self.schema.file_schema();
@@ -140,13 +140,14 @@ impl LakeTable {
                 return Err(Error { message: format!("{}: {}", file.name(), error.message), ..error });
             }
             let statistics = file_statistics(&footer, file_schema, &self.keys, &file.values)?;
-            Ok((file, Some(Arc::new(statistics))))
+            let tail_bytes = footer.tail_bytes(file.object.size);
+            Ok(ScanFile { file, statistics: Some(Arc::new(statistics)), tail_bytes })
         });
         Ok((known.collect::<Result<_>>()?, Some(sizes)))
     }
 
     fn prune(&self, session: &dyn Session, files: Vec<ScanFile>, filters: &[Expr]) -> Result<Vec<ScanFile>> {
-        let known: Option<Vec<_>> = files.iter().map(|(_, statistics)| statistics.clone()).collect();
+        let known: Option<Vec<_>> = files.iter().map(|file| file.statistics.clone()).collect();
         let Some(statistics) = known.filter(|known| !known.is_empty()) else { return Ok(files) };
         let keep = may_match(session, self.schema.table_schema(), filters, &statistics)?;
         Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
@@ -162,8 +163,13 @@ impl LakeTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let statistics = self.merged(&files)?;
-        let files = files.into_iter().map(|(file, statistics)| {
-            let guess = footer_guess(&self.context, &file);
+        let mut parquet = self.context.parquet().clone();
+        if let Some(most) = files.iter().map(|file| file.tail_bytes).max().flatten() {
+            // What single files are known to need stays behind when a scan is sent to a worker.
+            parquet.global.metadata_size_hint = parquet.global.metadata_size_hint.map(|guess| guess.min(most));
+        }
+        let files = files.into_iter().map(|ScanFile { file, statistics, tail_bytes }| {
+            let guess = tail_bytes.or_else(|| footer_guess(&self.context, &file));
             let mut partitioned = PartitionedFile::new_from_meta(file.object);
             partitioned.metadata_size_hint = guess;
             partitioned.partition_values = file.values;
@@ -180,7 +186,7 @@ impl LakeTable {
         let groups = FileGroup::new(files).split_files(session.config().target_partitions());
         let (format, adapter) = match &self.format {
             TableFormat::Parquet => {
-                let parquet = ParquetFormat::default().with_options(self.context.parquet().clone());
+                let parquet = ParquetFormat::default().with_options(parquet);
                 (Arc::new(parquet) as Arc<dyn FileFormat>, Some(Arc::new(AnyCaseAdapterFactory) as _))
             }
             TableFormat::Text(format) => (Arc::clone(format), None),
@@ -200,24 +206,36 @@ impl LakeTable {
     /// Statistics of the scan. Where files have none, their size is still an estimate to order joins by.
     fn merged(&self, files: &[ScanFile]) -> Result<Statistics> {
         let schema = self.schema.table_schema();
-        let known: Option<Vec<_>> = files.iter().map(|(_, statistics)| statistics.as_deref()).collect();
+        let known: Option<Vec<_>> = files.iter().map(|file| file.statistics.as_deref()).collect();
         if let Some(known) = known {
             return Ok(Statistics::try_merge_iter(known, schema)?);
         }
-        let bytes: u64 = files.iter().map(|(file, _)| file.object.size).sum();
+        let bytes: u64 = files.iter().map(|file| file.file.object.size).sum();
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         Ok(Statistics { total_byte_size: Precision::Inexact(bytes), ..Statistics::new_unknown(schema) })
     }
 }
 
-type ScanFile = (LakeFile, Option<Arc<Statistics>>);
+/// A file, and what its footer says where that was read.
+struct ScanFile {
+    file: LakeFile,
+    statistics: Option<Arc<Statistics>>,
+    /// Behind the data.
+    tail_bytes: Option<usize>,
+}
+
+impl ScanFile {
+    fn unknown(file: LakeFile) -> Self {
+        Self { file, statistics: None, tail_bytes: None }
+    }
+}
 
 /// The first files that surely hold `limit` rows.
 fn enough_for(mut files: Vec<ScanFile>, limit: Option<usize>) -> Vec<ScanFile> {
     let Some(limit) = limit else { return files };
     let mut rows = 0;
-    let enough = files.iter().position(|(_, statistics)| {
-        if let Some(Precision::Exact(more)) = statistics.as_ref().map(|statistics| statistics.num_rows) {
+    let enough = files.iter().position(|file| {
+        if let Some(Precision::Exact(more)) = file.statistics.as_ref().map(|statistics| statistics.num_rows) {
             rows += more;
         }
         rows >= limit

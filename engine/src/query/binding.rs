@@ -1,5 +1,6 @@
 //! Puts values in the places that a statement leaves open, and types on those that have none yet.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
@@ -65,7 +66,9 @@ fn by_name(names: &[String], values: &[(String, ScalarValue)]) -> Result<Vec<Sca
             let mut found = values.iter().filter(|(given, _)| strip(given) == *name).map(|(_, value)| value);
             match (found.next(), found.next()) {
                 (Some(value), None) => Ok(value.clone()),
-                (Some(_), Some(_)) => Err(wrong(format!("parameter ${name} is given twice"))),
+                (Some(_), Some(_)) => {
+                    Err(wrong(format!("parameter ${name} is given twice")).with_hint("give one value for each name"))
+                }
                 (None, _) => Err(wrong(format!("parameter ${name} has no value"))
                     .with_hint("give a value for every name; NULL is one")),
             }
@@ -82,7 +85,7 @@ pub(super) async fn bind(
 ) -> Result<LogicalPlan, DataFusionError> {
     let inferred: Vec<Option<DataType>> = match &plan {
         Ok(plan) => {
-            let types = plan.get_parameter_types()?;
+            let types = types_of(plan);
             (1..=values.len()).map(|nth| types.get(&format!("${nth}")).cloned().flatten()).collect()
         }
         Err(_) => vec![None; values.len()],
@@ -98,6 +101,11 @@ pub(super) async fn bind(
             None => plan?.with_param_values(ParamValues::from(values)),
         },
     }
+}
+
+/// The types that the statement gives to its parameters. Where it gives one of them two, none is known of any.
+pub(super) fn types_of(plan: &LogicalPlan) -> HashMap<String, Option<DataType>> {
+    plan.get_parameter_types().unwrap_or_default()
 }
 
 /// The value as the type that the statement wants, where that can hold it; else as it is, where the planner can bring the two

@@ -3,6 +3,7 @@
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 
+use super::binding::types_of;
 use super::planning::{Bound, bound_plan};
 use super::session::QuerySession;
 use super::shared::QueryContext;
@@ -35,12 +36,12 @@ pub(super) async fn describe(query: &QueryContext, statement: Statement) -> Resu
         Statement::Query(statement) => {
             let session = QuerySession::try_new(query)?;
             let Bound { schema, plan, .. } = bound_plan(query, &session.local_state(), statement).await?;
-            (schema, fields(&placeholders, &plan)?)
+            (schema, fields(&placeholders, &plan))
         }
         Statement::Explain(explain) => {
             let session = QuerySession::try_new(query)?;
             let Bound { plan, .. } = bound_plan(query, &session.local_state(), explain.statement).await?;
-            (super::explain::schema(), fields(&placeholders, &plan)?)
+            (super::explain::schema(), fields(&placeholders, &plan))
         }
         other => {
             placeholders.refuse_values(&query.request.parameters)?;
@@ -62,11 +63,11 @@ fn kind_of(statement: &Statement) -> StatementKind {
 }
 
 /// `plan` is the one before values were put into it.
-fn fields(placeholders: &Placeholders, plan: &LogicalPlan) -> Result<Vec<Field>> {
-    let types = plan.get_parameter_types()?;
+fn fields(placeholders: &Placeholders, plan: &LogicalPlan) -> Vec<Field> {
+    let types = types_of(plan);
     let field = |(nth, name): (usize, String)| {
         let known = types.get(&format!("${}", nth + 1)).cloned().flatten();
         Field::new(name, known.unwrap_or(DataType::Null), true)
     };
-    Ok(placeholders.names().into_iter().enumerate().map(field).collect())
+    placeholders.names().into_iter().enumerate().map(field).collect()
 }

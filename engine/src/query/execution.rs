@@ -8,10 +8,11 @@ use futures::{StreamExt, stream};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument as _, info_span};
 
 use super::admission::Pass;
 use super::estimate::estimate;
-use super::explain::explain;
+use super::explain::{explain, placed_text};
 use super::folders::Folders;
 use super::handle::{QueryHandle, Rows};
 use super::journal::Journal;
@@ -139,8 +140,11 @@ impl Prepared {
         let live = Live { ledger: Arc::clone(&query.ledger), journal: Arc::clone(&query.journal) };
         shared.living.insert(query.ledger.id().clone(), live);
         let threads = shared.threads.clone().unwrap_or_else(Handle::current);
-        let pump = AbortOnDropHandle::new(threads.spawn(pump(query.clone(), statement, pass, outlet)));
-        shared.background.spawn(look_after(query, pump));
+        // A part of the request's trace that it came with, where there is one.
+        let span = info_span!("query", query_id = %query.ledger.id(), door = %query.request.door);
+        let pump = pump(query.clone(), statement, pass, outlet).instrument(span.clone());
+        let pump = AbortOnDropHandle::new(threads.spawn(pump));
+        shared.background.spawn(look_after(query, pump).instrument(span));
     }
 }
 
@@ -185,6 +189,7 @@ pub(super) async fn run(query: &QueryContext, statement: Statement) -> Result<Ro
             let (placed, schema) = plan(query, &session, statement).await?;
             let estimate = estimate(&placed, &session.settings, &query.shared.prices);
             session.settings.limits.check_estimate(estimate.cost.total())?;
+            query.ledger.note_plan(placed_text(&placed));
             query.ledger.planned(&placed.reason);
             Ok(widened(launch(query, &session, placed).await?, &schema))
         }

@@ -50,6 +50,11 @@ async fn show(query: &QueryContext, session: &QuerySession, explain: Explain) ->
     Ok(lines_of(query, session, &shown, explain.verbose))
 }
 
+/// Where a query runs, and its plan.
+pub(super) fn placed_text(placed: &Placed) -> String {
+    format!("runs:\n{}\n\nplan:\n{}", place_line(placed), plan_text(placed, false))
+}
+
 /// What EXPLAIN shows, as one text.
 pub(super) fn text(query: &QueryContext, session: &QuerySession, shown: &Shown) -> String {
     let lines = lines_of(query, session, shown, false);

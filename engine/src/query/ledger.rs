@@ -90,6 +90,11 @@ impl Ledger {
         self.progress.subscribe()
     }
 
+    /// Keeps the plan for whoever asks how the query runs.
+    pub(super) fn note_plan(&self, text: String) {
+        let _ = self.plan_text.set(text);
+    }
+
     /// The plan, as EXPLAIN shows it.
     pub(super) fn plan_text(&self) -> Option<String> {
         self.plan_text.get().cloned()

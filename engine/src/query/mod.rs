@@ -68,3 +68,6 @@ pub use crate::coordinator::{StageStats, TaskDetail};
 pub use crate::exchange::Swept;
 /// A value of any type: what parameters are made of.
 pub use datafusion::common::ScalarValue;
+
+#[cfg(test)]
+mod tests;

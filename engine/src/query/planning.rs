@@ -201,7 +201,8 @@ pub(super) async fn bound_plan(
 
 /// The schema of the rows. What is wrong with the plan is said when it is planned in full.
 fn promised(state: &SessionState, plan: &LogicalPlan) -> SchemaRef {
-    analysed_schema(state, plan).unwrap_or_else(|_| Arc::clone(plan.schema().inner()))
+    let schema = analysed_schema(state, plan).unwrap_or_else(|_| Arc::clone(plan.schema().inner()));
+    wider(&schema, &schema)
 }
 
 async fn checked(query: &QueryContext, planned: Result<LogicalPlan, DataFusionError>) -> Result<LogicalPlan> {

@@ -18,7 +18,7 @@ use super::handle::Rows;
 use super::memory::explain;
 use super::results::{ResultStore, ResultWriter};
 use super::shared::QueryContext;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::sql::Statement;
 
 /// Where rows go.
@@ -81,9 +81,9 @@ async fn send(
 }
 
 async fn keep(query: &QueryContext, rows: Rows, store: &ResultStore, url: &str) -> Result<()> {
-    let mut writer = store.write(url, &rows.schema, Arc::clone(&query.ledger.meter))?;
+    let mut writer = store.write(url, &rows.schema, Arc::clone(&query.ledger.meter)).map_err(unwritable)?;
     match fill(query, rows, &mut writer).await {
-        Ok(()) => writer.finish().await,
+        Ok(()) => writer.finish().await.map_err(unwritable),
         Err(error) => {
             writer.abort().await;
             Err(error)
@@ -95,9 +95,15 @@ async fn fill(query: &QueryContext, rows: Rows, writer: &mut ResultWriter) -> Re
     let mut batches = rows.batches;
     while let Some(batch) = batches.try_next().await? {
         query.ledger.add_rows(batch.num_rows())?;
-        writer.write(&batch).await?;
+        writer.write(&batch).await.map_err(unwritable)?;
     }
     query.ledger.within_limits()
+}
+
+/// Whatever storage says, to whoever asked it is the server that cannot do its part.
+fn unwritable(error: Error) -> Error {
+    Error::new(ErrorCode::Unavailable, format!("the result could not be written: {}", error.message))
+        .with_hint("whoever runs the server sees to it that results.location, or the workgroup's own, can be written")
 }
 
 fn text_of(panic: &Box<dyn Any + Send>) -> &str {

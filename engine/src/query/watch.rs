@@ -62,9 +62,12 @@ impl Watching {
         loop {
             let info = match &mut self.source {
                 Source::Here(progress, live) => {
-                    let changed = progress.changed().await.is_ok();
-                    let ended = progress.borrow_and_update().state.has_ended();
-                    if ended || !changed {
+                    // It may have ended before anybody looked.
+                    let has_ended = progress.borrow().state.has_ended();
+                    if !has_ended {
+                        let _ = progress.changed().await;
+                    }
+                    if progress.borrow_and_update().state.has_ended() {
                         live.settled().await;
                     } else {
                         sleep_until(self.shown + AT_MOST_EVERY).await;

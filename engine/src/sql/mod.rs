@@ -15,6 +15,7 @@
 
 mod caret;
 pub mod ddl;
+mod depth;
 mod dialect;
 mod errors;
 mod near;

@@ -2,6 +2,8 @@
 //!
 //! All of them become `$1`, `$2`, ... before the parser sees them: that is the only form that the planner gives types to.
 
+use std::collections::HashMap;
+
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
@@ -66,10 +68,12 @@ pub fn placeholders(sql: &str) -> Result<Placeholders> {
 
 /// Numbers the placeholders among the tokens of a query, which are without blanks.
 pub(super) fn number(tokens: &mut Vec<TokenWithSpan>) -> Result<Placeholders> {
-    let mut found = Placeholders::None;
+    let mut found = Numbering::default();
+    let mut numbered = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
         let Some(written) = written_at(tokens, at) else {
+            numbered.push(tokens[at].clone());
             at += 1;
             continue;
         };
@@ -79,13 +83,18 @@ pub(super) fn number(tokens: &mut Vec<TokenWithSpan>) -> Result<Placeholders> {
             None => error,
         };
         let nth = found.note(&written).map_err(failed)?;
-        if matches!(written, Written::Colon(_)) {
-            tokens.remove(at + 1);
-        }
-        tokens[at] = TokenWithSpan::new(Token::Placeholder(format!("${nth}")), place);
-        at += 1;
+        numbered.push(TokenWithSpan::new(Token::Placeholder(format!("${nth}")), place));
+        at += if matches!(written, Written::Colon(_)) { 2 } else { 1 };
     }
-    Ok(found)
+    *tokens = numbered;
+    Ok(found.all)
+}
+
+/// Placeholders so far, and the numbers of those that have names.
+#[derive(Default)]
+struct Numbering {
+    all: Placeholders,
+    by_name: HashMap<String, usize>,
 }
 
 enum Written {
@@ -110,7 +119,7 @@ fn written_at(tokens: &[TokenWithSpan], at: usize) -> Option<Written> {
         Token::Colon => {
             let next = tokens.get(at + 1).filter(|next| next.span.start == tokens[at].span.end)?;
             let Token::Word(word) = &next.token else { return None };
-            let begins_value = at.checked_sub(1).is_none_or(|before| may_precede_value(&tokens[before].token));
+            let begins_value = at.checked_sub(1).is_none_or(|before| may_precede_value(&tokens[before], &tokens[at]));
             (begins_value && word.quote_style.is_none()).then(|| Written::Colon(word.value.clone()))
         }
         _ => None,
@@ -118,9 +127,13 @@ fn written_at(tokens: &[TokenWithSpan], at: usize) -> Option<Written> {
 }
 
 /// Whether a value may stand after this: `WHERE :a`, `(:a`, `+ :a`; but not `row:a` or `array[1:a]`, where a colon means something else.
-fn may_precede_value(token: &Token) -> bool {
-    match token {
-        Token::Word(word) => word.quote_style.is_none() && word.keyword != Keyword::NoKeyword,
+fn may_precede_value(before: &TokenWithSpan, colon: &TokenWithSpan) -> bool {
+    match &before.token {
+        // Many names are keywords somewhere: `day:hour` is a path, `AND :hour` is not.
+        Token::Word(word) => {
+            let apart = before.span.end != colon.span.start;
+            apart && word.quote_style.is_none() && word.keyword != Keyword::NoKeyword
+        }
         Token::Number(..)
         | Token::SingleQuotedString(_)
         | Token::DoubleQuotedString(_)
@@ -133,7 +146,7 @@ fn may_precede_value(token: &Token) -> bool {
     }
 }
 
-impl Placeholders {
+impl Numbering {
     /// The number of a placeholder.
     fn note(&mut self, written: &Written) -> Result<usize> {
         let two_kinds = || {
@@ -141,32 +154,36 @@ impl Placeholders {
                 .with_hint("use ? or $1, or names ($name, :name), not both")
         };
         let too_many = || Error::new(ErrorCode::Syntax, format!("a statement has at most {MOST} placeholders"));
-        match (&mut *self, written) {
-            (Self::None, Written::Question) => *self = Self::Positional(1),
-            (Self::Positional(count), Written::Question) => *count += 1,
+        match (&mut self.all, written) {
+            (all @ Placeholders::None, Written::Question) => *all = Placeholders::Positional(1),
+            (Placeholders::Positional(count), Written::Question) => *count += 1,
             (_, Written::Numbered(0)) => {
                 return Err(Error::new(ErrorCode::Syntax, "placeholders are numbered from $1"));
             }
             (_, Written::Numbered(number)) if *number > MOST => return Err(too_many()),
-            (Self::None, Written::Numbered(number)) => {
-                *self = Self::Positional(*number);
+            (all @ Placeholders::None, Written::Numbered(number)) => {
+                *all = Placeholders::Positional(*number);
                 return Ok(*number);
             }
-            (Self::Positional(count), Written::Numbered(number)) => {
+            (Placeholders::Positional(count), Written::Numbered(number)) => {
                 *count = (*count).max(*number);
                 return Ok(*number);
             }
-            (Self::None, Written::Name(name) | Written::Colon(name)) => *self = Self::Named(vec![name.clone()]),
-            (Self::Named(names), Written::Name(name) | Written::Colon(name)) => {
-                if let Some(at) = names.iter().position(|known| known == name) {
-                    return Ok(at + 1);
+            (all @ Placeholders::None, Written::Name(name) | Written::Colon(name)) => {
+                *all = Placeholders::Named(vec![name.clone()]);
+                self.by_name.insert(name.clone(), 1);
+            }
+            (Placeholders::Named(names), Written::Name(name) | Written::Colon(name)) => {
+                if let Some(known) = self.by_name.get(name) {
+                    return Ok(*known);
                 }
                 names.push(name.clone());
+                self.by_name.insert(name.clone(), names.len());
             }
-            (Self::Named(_), Written::Question | Written::Numbered(_))
-            | (Self::Positional(_), Written::Name(_) | Written::Colon(_)) => return Err(two_kinds()),
+            (Placeholders::Named(_), Written::Question | Written::Numbered(_))
+            | (Placeholders::Positional(_), Written::Name(_) | Written::Colon(_)) => return Err(two_kinds()),
         }
-        if self.len() > MOST { Err(too_many()) } else { Ok(self.len()) }
+        if self.all.len() > MOST { Err(too_many()) } else { Ok(self.all.len()) }
     }
 }
 

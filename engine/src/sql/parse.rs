@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
+use super::depth;
 use super::dialect::AthenaDialect;
 use super::errors::{at_tokenizer_error, from_parser};
 use super::near::nearest;
@@ -15,6 +16,9 @@ use super::split::{Piece, first_word, is_hive, split};
 use super::statement::{Explain, ExplainType, Statement};
 use super::trino::say_in_datafusions_words;
 use crate::error::{Error, ErrorCode, Position, Result};
+
+/// Address space; what is not used costs nothing.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Words that begin a statement that is understood.
 const KNOWN: [&str; 17] = [
@@ -181,9 +185,15 @@ impl<'a> Tokens<'a> {
 
     /// What is left, as a query.
     fn query(self) -> Result<Parsed> {
-        let end = self.end();
         let mut rest = without_table_statement(self.tokens[self.next..].to_vec());
         number(&mut rest)?;
+        depth::check(&rest)?;
+        // The tree is walked by recursion, with frames of kilobytes where nothing is optimised.
+        stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, || self.parsed(rest))
+    }
+
+    fn parsed(&self, rest: Vec<TokenWithSpan>) -> Result<Parsed> {
+        let end = self.end();
         let failed = |error| self.at_the_word_found(from_parser(error, end, self.piece.text));
         let mut parser: DFParser<'_> =
             DFParserBuilder::new(rest).with_dialect(&AthenaDialect).build().map_err(failed)?;

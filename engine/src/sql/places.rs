@@ -8,8 +8,14 @@ use crate::error::Position;
 
 /// The place of the character at a byte offset; past the end, the place after the last character.
 pub(super) fn position_at(text: &str, offset: usize) -> Position {
-    let mut position = Position { line: 1, column: 1 };
-    for (_, c) in text.char_indices().take_while(|(at, _)| *at < offset) {
+    let before = text.char_indices().map(|(at, _)| at).find(|at| *at >= offset).unwrap_or(text.len());
+    after(Position { line: 1, column: 1 }, &text[..before])
+}
+
+/// The place behind a text that begins at `start`.
+pub(super) fn after(start: Position, text: &str) -> Position {
+    let mut position = start;
+    for c in text.chars() {
         if c == '\n' {
             position = Position { line: position.line + 1, column: 1 };
         } else {

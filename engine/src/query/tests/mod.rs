@@ -1,0 +1,7 @@
+//! The service as doors use it, over files in a folder.
+
+mod access;
+mod descriptions;
+mod parameters;
+mod queries;
+mod support;
