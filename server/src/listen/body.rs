@@ -36,6 +36,15 @@ pub(super) async fn read(State(limits): State<BodyLimits>, request: Request, nex
     }
 }
 
+/// Of a request that is refused: clients that are still sending when the answer comes take it for a broken connection. Not much
+/// of it, and not for long.
+pub(super) async fn discard(body: Body) {
+    const ENOUGH: usize = 1 << 20;
+    const LONG_ENOUGH: Duration = Duration::from_secs(1);
+    // Whatever it was.
+    let _ = tokio::time::timeout(LONG_ENOUGH, body::to_bytes(body, ENOUGH)).await;
+}
+
 fn too_long(limit: usize) -> Response {
     let detail = format!("the body of the request is longer than {limit} bytes (http.max_body)");
     problem(StatusCode::PAYLOAD_TOO_LARGE, "resource_exhausted", &detail)

@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum_server::tls::TlsInfo;
 
+use super::body;
 use super::certificate::common_name;
 use super::problem::problem;
 use crate::auth::Denied;
@@ -35,7 +36,10 @@ pub(super) async fn http(State(identify): State<Identify>, mut request: Request,
             Ok(principal) => {
                 request.extensions_mut().insert(principal);
             }
-            Err(denied) => return refused_http(&denied),
+            Err(denied) => {
+                body::discard(request.into_body()).await;
+                return refused_http(&denied);
+            }
         }
     }
     next.run(request).await

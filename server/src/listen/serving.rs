@@ -120,7 +120,9 @@ fn http_server(listener: TcpListener, settings: &HttpSettings) -> Server<SocketA
 }
 
 fn grpc_server(listener: TcpListener, settings: &FlightSqlSettings) -> Server<SocketAddr> {
-    let mut server = Server::from_listener(listener).http2_only();
+    // Who has not called by then is asked for no sign of life yet.
+    let silent = settings.keep_alive.0 + settings.keep_alive_timeout.0;
+    let mut server = Server::from_listener(listener).http2_only().first_request_timeout(silent);
     server
         .http_builder()
         .http2()

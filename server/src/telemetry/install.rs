@@ -1,5 +1,6 @@
 //! Logs to standard error, and spans to a collector where one is named.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use arachne_engine::{Error, ErrorCode};
@@ -52,7 +53,8 @@ pub fn install(
         let lines = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
         registry.with(lines.with_filter(filter)).try_init()
     } else {
-        registry.with(fmt::layer().with_writer(std::io::stderr).with_filter(filter)).try_init()
+        let lines = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+        registry.with(lines.with_filter(filter)).try_init()
     };
     installed.map_err(|error| Error::internal(format!("logging cannot be set up: {error}")))?;
     Ok(Traces { provider })
