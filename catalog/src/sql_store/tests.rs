@@ -125,3 +125,36 @@ async fn a_locked_file_is_said_to_be_locked_and_works_when_it_is_free_again() {
     lock.rollback().await.unwrap();
     catalog.create_table(sample_table("default", "visits")).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_history_of_before_there_were_doors_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let pool = SqlitePoolOptions::new().connect_with(options).await.unwrap();
+    for step in [include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_history.sql")] {
+        sqlx::raw_sql(step).execute(&pool).await.unwrap();
+    }
+    let old =
+        r#"{"id":"1","owner":"a","user":"ann","database":"default","sql":"SELECT 1","state":"finished","submitted":7}"#;
+    sqlx::query(
+        "INSERT INTO queries (id, user_name, owner, state, has_ended, has_runs, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind("1")
+    .bind("ann")
+    .bind("a")
+    .bind("finished")
+    .bind(true)
+    .bind(false)
+    .bind(old)
+    .execute(&pool)
+    .await
+    .unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 2").execute(&pool).await.unwrap();
+    pool.close().await;
+
+    let history = SqlCatalog::open(&path).await.unwrap().history();
+    let filter = crate::history::HistoryFilter { since: Some(7), until: Some(8), ..Default::default() };
+    let found = crate::history::QueryHistory::list(&history, &filter).await.unwrap();
+    assert_eq!((found.len(), found[0].door.as_str(), found[0].submitted), (1, "", 7));
+}
