@@ -20,6 +20,8 @@ pub(super) struct Caller {
     pub(super) session_key: SessionKey,
     pub(super) session: Session,
     pub(super) deadline: Deadline,
+    /// ADBC's driver, whatever is built on it.
+    pub(super) is_adbc: bool,
 }
 
 impl Caller {
@@ -35,7 +37,9 @@ impl Caller {
         };
         let session_key = SessionKey::new(headers, peer(request), &principal);
         let session = door.sessions.get(&session_key).unwrap_or_default().with_headers(headers);
-        Ok(Self { principal, session_key, session, deadline })
+        let user_agent = headers.get("user-agent").and_then(|value| value.to_str().ok());
+        let is_adbc = user_agent.is_some_and(|text| text.starts_with("ADBC "));
+        Ok(Self { principal, session_key, session, deadline, is_adbc })
     }
 }
 

@@ -40,3 +40,6 @@ use crate::doors::Doors;
 pub fn service(doors: Doors) -> FlightServiceServer<impl FlightService> {
     FlightServiceServer::new(door::FlightSql::new(doors))
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,10 @@ impl Flight {
             .expect("python runs");
         let (said, went_wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         println!("{said}");
-        assert!(output.status.success() && said.contains("ok test_"), "{said}\n{went_wrong}\nserver: {}", self.server.said());
+        assert!(
+            output.status.success() && said.contains("ok test_"),
+            "{said}\n{went_wrong}\nserver: {}",
+            self.server.said()
+        );
     }
 }

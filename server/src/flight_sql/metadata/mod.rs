@@ -51,7 +51,7 @@ pub(super) async fn rows(door: &Inner, caller: &Caller, command: &Command) -> Re
         }
         Command::CommandGetDbSchemas(command) => databases::list(door, caller, command).await?,
         Command::CommandGetTables(command) => tables::list(door, caller, command).await?,
-        Command::CommandGetTableTypes(_) => tables::types()?,
+        Command::CommandGetTableTypes(_) => tables::types(caller)?,
         // A lake promises no keys.
         Command::CommandGetPrimaryKeys(_) => RecordBatch::new_empty(keys::primary()),
         Command::CommandGetExportedKeys(_)

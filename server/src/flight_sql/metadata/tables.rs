@@ -17,8 +17,26 @@ use crate::flight_sql::door::Inner;
 use crate::flight_sql::status::{Refusal, Result};
 use crate::format::wire_schema;
 
-const TABLE: &str = "TABLE";
-const VIEW: &str = "VIEW";
+/// What tables and views are called.
+struct Words {
+    table: &'static str,
+    view: &'static str,
+}
+
+impl Words {
+    /// JDBC and ODBC spell them in capitals; ADBC's drivers do not, and what is built on them (sqlalchemy-adbc) compares letter by
+    /// letter.
+    fn of(caller: &Caller) -> Self {
+        if caller.is_adbc { Self { table: "table", view: "view" } } else { Self { table: "TABLE", view: "VIEW" } }
+    }
+
+    fn kind(&self, table: &Table) -> &'static str {
+        match table.table_type {
+            TableType::External => self.table,
+            TableType::View => self.view,
+        }
+    }
+}
 
 /// What else clients call a table.
 const ALSO_TABLE: [&str; 2] = ["BASE TABLE", "EXTERNAL TABLE"];
@@ -27,19 +45,21 @@ pub(super) fn types_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("table_type", DataType::Utf8, false)]))
 }
 
-pub(super) fn types() -> Result<RecordBatch> {
-    Ok(RecordBatch::try_new(types_schema(), vec![Arc::new(StringArray::from(vec![TABLE, VIEW]))])?)
+pub(super) fn types(caller: &Caller) -> Result<RecordBatch> {
+    let Words { table, view } = Words::of(caller);
+    Ok(RecordBatch::try_new(types_schema(), vec![Arc::new(StringArray::from(vec![table, view]))])?)
 }
 
 pub(super) async fn list(door: &Inner, caller: &Caller, command: &CommandGetTables) -> Result<RecordBatch> {
     let mut rows =
         GetTablesBuilder::new(None::<String>, None::<String>, None::<String>, None::<String>, command.include_schema);
+    let words = Words::of(caller);
     let pattern = NamePattern::new(command.table_name_filter_pattern.as_deref());
     let (catalog, database_pattern) = (command.catalog.as_deref(), command.db_schema_filter_pattern.as_deref());
     let tables = door.doors.service.catalog_of(&caller.principal);
     for database in databases::matching(door, caller, catalog, database_pattern).await? {
         for table in tables.tables(&database).await? {
-            let kind = kind(&table);
+            let kind = words.kind(&table);
             if !is_wanted(kind, &command.table_types) || !pattern.matches(&table.name)? {
                 continue;
             }
@@ -50,16 +70,10 @@ pub(super) async fn list(door: &Inner, caller: &Caller, command: &CommandGetTabl
     Ok(rows.build()?)
 }
 
-fn kind(table: &Table) -> &'static str {
-    match table.table_type {
-        TableType::External => TABLE,
-        TableType::View => VIEW,
-    }
-}
-
 fn is_wanted(kind: &str, wanted: &[String]) -> bool {
     let names = |wanted: &String| {
-        let is_alias = kind == TABLE && ALSO_TABLE.iter().any(|alias| alias.eq_ignore_ascii_case(wanted));
+        let is_alias =
+            kind.eq_ignore_ascii_case("table") && ALSO_TABLE.iter().any(|alias| alias.eq_ignore_ascii_case(wanted));
         is_alias || kind.eq_ignore_ascii_case(wanted)
     };
     wanted.is_empty() || wanted.iter().any(names)

@@ -1,5 +1,6 @@
 """flightsql-dbapi and its SQLAlchemy dialect, the route into Superset that is still documented."""
 
+import flightsql.sqlalchemy  # noqa: F401  (registers its dialect)
 import sqlalchemy
 from flightsql import FlightSQLClient
 from flightsql import connect as dbapi_connect
@@ -24,21 +25,22 @@ def test_tables_are_made():
 
 
 def test_the_client():
-    with client() as c:
-        assert read(c, c.execute("SELECT n FROM shop.numbers WHERE n < 3 ORDER BY n"))["n"].to_pylist() == [0, 1, 2]
-        assert read(c, c.get_catalogs())["catalog_name"].to_pylist() == [lake.CATALOG]
-        assert read(c, c.get_db_schemas())["db_schema_name"].to_pylist() == ["default", "shop"]
-        assert read(c, c.get_tables(include_schema=True)).num_rows == 3
-        assert read(c, c.get_table_types())["table_type"].to_pylist() == ["TABLE", "VIEW"]
-        with c.prepare("SELECT n FROM shop.numbers WHERE n = 7") as prepared:
-            assert read(c, prepared.execute(None))["n"].to_pylist() == [7]
+    c = client()
+    assert read(c, c.execute("SELECT n FROM shop.numbers WHERE n < 3 ORDER BY n"))["n"].to_pylist() == [0, 1, 2]
+    assert read(c, c.get_catalogs())["catalog_name"].to_pylist() == [lake.CATALOG]
+    assert read(c, c.get_db_schemas())["db_schema_name"].to_pylist() == ["default", "shop"]
+    assert read(c, c.get_tables(include_schema=True)).num_rows == 3
+    assert read(c, c.get_table_types())["table_type"].to_pylist() == ["TABLE", "VIEW"]
+    with c.prepare("SELECT n FROM shop.numbers WHERE n = 7") as prepared:
+        assert read(c, prepared.execute(None))["n"].to_pylist() == [7]
+    c.close()
 
 
 def test_the_dbapi():
     connection = dbapi_connect(client())
     cursor = connection.cursor()
     cursor.execute("SELECT n, word FROM shop.numbers WHERE n < 2 ORDER BY n")
-    assert cursor.fetchall() == [(0, "word 0 "), (1, "word 1 x")], cursor.fetchall()
+    assert [tuple(row) for row in cursor.fetchall()] == [(0, "word 0 "), (1, "word 1 x")]
 
 
 def reflect(engine):
@@ -54,8 +56,9 @@ def test_sqlalchemy():
     reflect(engine)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) AS c FROM shop.numbers")).fetchall() == [(50_000,)]
-        sql = text("SELECT n FROM shop.numbers WHERE n BETWEEN :low AND :high ORDER BY n")
-        assert connection.execute(sql, low=3, high=5).fetchall() == [(3,), (4,), (5,)]
+        # It writes values into the text, those that it knows when it compiles the statement.
+        sql = text("SELECT n FROM shop.numbers WHERE n BETWEEN :low AND :high ORDER BY n").bindparams(low=3, high=5)
+        assert connection.execute(sql).fetchall() == [(3,), (4,), (5,)]
 
 
 def test_sqlalchemy_with_prepared_statements():

@@ -43,7 +43,7 @@ def test_pandas():
     with connect() as connection:
         frame = pandas.read_sql(QUERY, connection)
         assert [tuple(row) for row in frame[["word", "c"]].itertuples(index=False)] == [row[:2] for row in expected()]
-        frame = pandas.read_sql("SELECT n, share FROM shop.numbers WHERE n < ? ORDER BY n", connection, params=[23])
+        frame = pandas.read_sql("SELECT n, share FROM shop.numbers WHERE n < 23 ORDER BY n", connection)
         assert frame["n"].tolist() == list(range(23)) and frame["share"].isna().sum() == 3
 
 
