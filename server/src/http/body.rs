@@ -5,6 +5,7 @@
 //! is not closed, Arrow has no end marker, Parquet no footer.
 
 use std::io;
+use std::time::Duration;
 
 use arachne_engine::Error;
 use arachne_engine::query::{QueryId, ResultStream};
@@ -21,6 +22,9 @@ use crate::format::{Numbers, ResultEncoder};
 
 /// The header with the id of the query that a response is about.
 pub(super) const QUERY_ID: &str = "x-arachne-query-id";
+
+/// For the rows, and the line, before an error to reach a client that reads.
+const FLUSHED_AFTER: Duration = Duration::from_millis(100);
 
 /// A whole answer.
 ///
@@ -86,6 +90,8 @@ impl Rows {
             },
             Next::BreakOff(error) => {
                 self.next = Next::Nothing;
+                // What is written already would be thrown away with the connection.
+                tokio::time::sleep(FLUSHED_AFTER).await;
                 return Some(Err(io::Error::other(error)));
             }
             Next::Nothing => return None,

@@ -1,9 +1,11 @@
 //! Whether the server is there, and whether it can work.
 
 use arachne_engine::query::QueryService;
+use arachne_engine::{Error, ErrorCode};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tracing::warn;
 use utoipa::ToSchema;
 
 use super::document::ProblemDocument;
@@ -35,9 +37,11 @@ pub(super) async fn healthz() -> Json<Health> {
     (status = 503, description = "Something does not answer", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub(super) async fn readyz(State(service): State<QueryService>) -> Result<Json<Health>, Problem> {
-    service
-        .ready()
-        .await
-        .map_err(|error| Problem::new(error).with_status(axum::http::StatusCode::SERVICE_UNAVAILABLE))?;
+    if let Err(error) = service.ready().await {
+        // Anybody may ask: what exactly is wrong, and where, is for the log.
+        warn!(%error, "not ready");
+        let message = "the catalog, the history or the place for results does not answer; the server's log says more";
+        return Err(Problem::new(Error::new(ErrorCode::Unavailable, message)));
+    }
     Ok(Json(HEALTH))
 }

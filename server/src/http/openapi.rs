@@ -79,7 +79,24 @@ impl PartialSchema for Row {
 
 impl ToSchema for Row {}
 
-/// Rows that are not JSON, or events: text or bytes.
+/// One server-sent event.
+pub(super) struct QueryEvent;
+
+impl PartialSchema for QueryEvent {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        ObjectBuilder::new()
+            .property("event", text().enum_values(Some(["progress", "end"])))
+            .property("data", text().content_media_type("application/json").description(Some("The query")))
+            .required("event")
+            .required("data")
+            .into()
+    }
+}
+
+impl ToSchema for QueryEvent {}
+
+/// Rows that are not JSON: text or bytes.
 pub(super) struct AnyRows;
 
 impl PartialSchema for AnyRows {

@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 
 use crate::http::document::{ProblemDocument, QueryDocument};
 use crate::http::extract::{NoParams, Params, PathParams};
-use crate::http::openapi::AnyRows;
+use crate::http::openapi::QueryEvent;
 use crate::http::problem::Problem;
 
 /// A comment now and then: proxies close what is silent for longer.
@@ -30,7 +30,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
     tag = "queries",
     params(("id" = String, Path, description = "The id of the query")),
     responses(
-        (status = 200, description = "Events", body = AnyRows, content_type = "text/event-stream"),
+        (status = 200, description = "Events", body = QueryEvent, content_type = "text/event-stream"),
         (status = "4XX", description = "There is no such query", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "5XX", description = "The history does not answer", body = ProblemDocument, content_type = "application/problem+json"),
     )

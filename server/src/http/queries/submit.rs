@@ -91,6 +91,8 @@ pub(in crate::http) async fn submit(
     let wait = document.wait.as_deref().map_or(Ok(Duration::ZERO), parse_wait)?;
     let (on_timeout, dry_run) = (document.on_timeout, document.dry_run);
     let request = document.into_request(principal.clone())?;
+    // Said at once, and not by a query that fails.
+    service.check_settings(&request)?;
     if dry_run {
         return Ok(Json(DryRunDocument::from(service.dry_run(&request).await?)).into_response());
     }
