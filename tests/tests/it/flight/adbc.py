@@ -28,7 +28,7 @@ def ask(sql, parameters=None, connection=None):
         return cursor.fetch_arrow_table()
 
 
-def test_tables_are_made_through_the_query_path():
+def test_tables_are_made_by_execute():
     with connect() as connection, connection.cursor() as cursor:
         for statement in lake.ddl():
             cursor.execute(statement)
@@ -136,7 +136,7 @@ def test_rows_of_parameters_are_executed_in_turn():
         assert answer["twice"].to_pylist() == [2, 4, None, 8]
 
 
-def test_ddl_and_show_through_both_paths():
+def test_ddl_and_show_by_execute_and_by_script():
     with connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE made")
         assert cursor.fetchall() == []
