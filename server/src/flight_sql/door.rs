@@ -28,8 +28,9 @@ use crate::doors::Doors;
 /// Entries of each kind that are remembered at most.
 const REMEMBERED: usize = 100_000;
 
-/// Parameters are up to 4 MiB a statement.
-const BOUND_STATEMENTS: usize = 256;
+/// Statements whose parameters are remembered, if they have no more bytes than [`REMEMBERED_BYTES`].
+const BOUND_STATEMENTS: usize = 1024;
+pub(super) const REMEMBERED_BYTES: usize = 64 << 10;
 
 /// Answers the calls.
 #[derive(Debug, Clone)]

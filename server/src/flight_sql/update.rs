@@ -18,7 +18,7 @@ use tonic::{Response, Status, Streaming};
 
 use super::caller::Caller;
 use super::command::{misplaced, of_descriptor};
-use super::door::Inner;
+use super::door::{Inner, REMEMBERED_BYTES};
 use super::options;
 use super::parameters;
 use super::plan::{no_transaction, prepared};
@@ -62,7 +62,8 @@ pub(super) async fn put(
             let statement = Statement { bound, ..statement };
             // Looked at now, so that a client hears of values that cannot be read from the call that gave them.
             statement.executions()?;
-            door.bound.insert(statement.id.clone(), statement.bound.clone());
+            let is_small = statement.bound.as_ref().is_none_or(|bound| bound.len() <= REMEMBERED_BYTES);
+            door.bound.insert(statement.id.clone(), statement.bound.clone().filter(|_| is_small));
             let handle = statement.seal(&door.doors.auth, &caller.principal, Purpose::Handle);
             Ok(answer(&DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) }))
         }

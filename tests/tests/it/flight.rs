@@ -45,6 +45,16 @@ fn users_come_in_and_have_tickets_of_their_own() {
     server.runs(Venv::flight_sql(), "auth.py", &[("ANN", ann), ("BEN", ben)]);
 }
 
+#[test]
+fn what_is_said_over_tls_is_said_to_this_server() {
+    let cli = Cli::new();
+    let (password, hash) = ("correct horse", guarded::hash(&cli, "correct horse"));
+    let settings = [("ACCESS__USERS__ANN__PASSWORD", hash.as_str()), ("TLS__SELF_MADE", "true")];
+    let server = Flight { server: Guarded::start(&cli, &settings), cli };
+    let certificate = server.cli.home().join("server-cert.pem").display().to_string();
+    server.runs(Venv::flight_sql(), "tls.py", &[("ANN", password), ("CERTIFICATE", &certificate)]);
+}
+
 /// A server with a catalog and a folder for data of its own.
 struct Flight {
     server: Guarded,

@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -267,6 +269,22 @@ def test_a_reader_that_is_left_ends_its_query():
     wait_until_nothing_runs()
 
 
+def test_a_client_that_dies_ends_its_query():
+    program = f"""
+import adbc_driver_flightsql.dbapi as flight_sql
+cursor = flight_sql.connect({lake.URI!r}, autocommit=True).cursor()
+print("begins", flush=True)
+cursor.execute("SELECT count(*) AS c FROM generate_series(1, 100000000000) a WHERE a.value % 7 = 3")
+cursor.fetchall()
+"""
+    client = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert client.stdout.readline() == b"begins\n"
+    wait_until(lambda running: len(running) == 1)
+    client.kill()
+    client.wait()
+    wait_until_nothing_runs()
+
+
 def test_a_deadline_ends_a_query():
     options = {adbc_driver_flightsql.ConnectionOptions.TIMEOUT_FETCH.value: "1.0"}
     with connect(conn_kwargs=options) as connection, connection.cursor() as cursor:
@@ -329,13 +347,17 @@ def test_many_connections_at_once():
 
 
 def wait_until_nothing_runs():
+    wait_until(lambda running: not running)
+
+
+def wait_until(is_so):
     """By the other door, which sees the queries of all."""
     started = time.monotonic()
     while True:
         with urllib.request.urlopen(f"http://{lake.HTTP}/v1/queries") as answer:
             queries = json.load(answer)["queries"]
-        running = [query for query in queries if query["state"] in ("queued", "planning", "running")]
-        if not running:
+        running = [query for query in queries if query["state"] in ("QUEUED", "PLANNING", "RUNNING")]
+        if is_so(running):
             return
         assert time.monotonic() - started < 60, running
         time.sleep(0.05)

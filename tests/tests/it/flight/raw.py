@@ -378,6 +378,15 @@ def test_what_nobody_should_send():
     assert rows(ask(client, pb.CommandStatementQuery(query="SELECT 1 AS one"))) == [(1,)]
 
 
+def test_a_statement_of_a_megabyte_is_taken_and_a_deep_one_is_not():
+    client = connect()
+    sql = f"SELECT length('{'x' * 1_000_000}') AS n"
+    assert rows(ask(client, pb.CommandStatementQuery(query=sql))) == [(1_000_000,)]
+    for deep in ["SELECT " + "(" * 20_000 + "1" + ")" * 20_000, "SELECT " + "+".join(["1"] * 50_000)]:
+        with lake.raises(REFUSED, "nested too deeply"):
+            client.get_flight_info(descriptor(pb.CommandStatementQuery(query=deep)))
+
+
 def test_actions_are_listed():
     names = {action.type for action in connect().list_actions()}
     assert {"CreatePreparedStatement", "ClosePreparedStatement", "CancelFlightInfo", "SetSessionOptions"} <= names, names
