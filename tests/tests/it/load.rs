@@ -64,6 +64,23 @@ fn senders_of_a_byte_now_and_then_are_closed() {
 }
 
 #[test]
+fn a_client_that_reads_nothing_loses_its_query() {
+    let server = Guarded::start(&Cli::new(), &[("HTTP__WRITE_TIMEOUT", "1s")]);
+    let sql = "SELECT value, value * 2 AS b FROM generate_series(1, 100000000000)";
+    let head = format!("POST /v1/sql HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{sql}", sql.len());
+    let mut deaf = connect(&address(&server));
+    deaf.write_all(head.as_bytes()).unwrap();
+    wait_until_running(&server);
+    let is_over = (0..3000).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        gauge(&server, "arachne_queries_running") == 0
+    });
+    assert!(is_over, "its query goes on");
+    let metrics = server.curl("/metrics", &[]).body;
+    assert!(metrics.contains(r#"arachne_queries_total{state="cancelled",door="http"} 1"#), "{metrics}");
+}
+
+#[test]
 fn heads_and_bodies_that_are_too_large_are_refused() {
     let cli = Cli::new();
     let server = Guarded::start(&cli, &[]);
