@@ -36,12 +36,18 @@ fn flightsql_dbapi_and_its_sqlalchemy_dialect() {
 fn users_come_in_and_have_tickets_of_their_own() {
     let cli = Cli::new();
     let (ann, ben) = ("correct horse", "battery staple");
-    let credentials = [
-        ("ACCESS__USERS__ANN__PASSWORD", guarded::hash(&cli, ann)),
-        ("ACCESS__USERS__BEN__PASSWORD", guarded::hash(&cli, ben)),
-    ];
-    let settings: Vec<(&str, &str)> = credentials.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let server = Flight { server: Guarded::start(&cli, &settings), cli };
+    let (ann_hash, ben_hash) = (guarded::hash(&cli, ann), guarded::hash(&cli, ben));
+    let settings = format!(
+        "[access]
+         users = {{ ann = {{ password = '{ann_hash}' }}, ben = {{ password = '{ben_hash}' }} }}
+         locations = {{ local_files = true }}
+         grants = [
+           {{ to = 'user:ann', on = '*', level = 'admin' }},
+           {{ to = 'user:ben', on = 'shop.numbers', level = 'read' }},
+         ]"
+    );
+    cli.file(".config/arachne/config.toml", settings);
+    let server = Flight { server: Guarded::start(&cli, &[]), cli };
     server.runs(Venv::flight_sql(), "auth.py", &[("ANN", ann), ("BEN", ben)]);
 }
 

@@ -1,4 +1,7 @@
-"""Who comes in through the Flight SQL door, and that tickets and handles are good for nobody else. Users: ann and ben."""
+"""Who comes in through the Flight SQL door, and that tickets and handles are good for nobody else.
+
+Users: ann, who may do everything, and ben, who may read shop.numbers.
+"""
 
 import os
 
@@ -79,4 +82,29 @@ def test_tickets_and_handles_of_others_are_good_for_nothing():
         assert cursor.fetchall() == [(1,)]
 
 
+def test_everybody_sees_and_does_what_they_may():
+    def tables(connection):
+        (catalog,) = connection.adbc_get_objects(depth="tables").read_all().to_pylist()
+        schemas = catalog["catalog_db_schemas"]
+        return {schema["db_schema_name"]: [table["table_name"] for table in schema["db_schema_tables"]] for schema in schemas}
+
+    with connect("ann") as connection, connection.cursor() as cursor:
+        for statement in lake.ddl():
+            cursor.execute(statement)
+        assert tables(connection) == {"default": ["every_type"], "shop": ["big_numbers", "numbers"]}
+    with connect("ben") as connection, connection.cursor() as cursor:
+        assert tables(connection) == {"default": [], "shop": ["numbers"]}
+        cursor.execute("SELECT count(*) FROM shop.numbers")
+        assert cursor.fetchone() == (50_000,)
+        for sql, words in [
+            ("SELECT count(*) FROM every_type", "does not exist"),
+            ("DROP TABLE shop.numbers", "permission denied"),
+            ("CREATE DATABASE mine", "permission denied"),
+            ("SET arachne.exchange = 's3://mine/'", "permission denied"),
+        ]:
+            with lake.raises(flight_sql.Error, words):
+                cursor.execute(sql)
+
+
+lake.write()
 lake.run(globals())
