@@ -276,7 +276,8 @@ impl Ledger {
         stats.attempts = stages.iter().map(|stage| stage.attempts).sum();
         stats.retried = stages.iter().map(|stage| stage.retried).sum();
         stats.cold_starts = stages.iter().map(|stage| stage.cold_starts).sum();
-        stats.gb_seconds = stages.iter().map(|stage| stage.gb_seconds).sum();
+        // From 0.0: the sum of nothing would be -0.0.
+        stats.gb_seconds = stages.iter().fold(0.0, |sum, stage| sum + stage.gb_seconds);
         stats.stages = stages;
         stats.clone()
     }
