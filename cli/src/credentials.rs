@@ -14,7 +14,8 @@ use crate::sql::run::say;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Asks for the password on a terminal, else reads the first line of standard input. Prints its hash on standard output.
+Asks for the password on a terminal, else reads the first line of standard input.
+Prints its hash on standard output.
 
 Examples:
   arachne password
@@ -28,8 +29,8 @@ pub(crate) struct PasswordOptions {}
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The token goes to standard output, once: only its hash is kept. What belongs into the file that access.credentials names goes to
-standard error.
+The token goes to standard output, once: only its hash is kept.
+What belongs into the file that access.credentials names goes to standard error.
 
 Examples:
   arachne token nightly --user etl --valid-for 90d

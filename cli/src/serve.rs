@@ -23,14 +23,16 @@ use crate::terminal::Colors;
 Examples:
   arachne serve &
   curl -d 'SELECT 1 AS one' -H 'Accept: text/csv' http://127.0.0.1:8642/v1/sql
-  curl -d '{\"sql\": \"SELECT 1 AS one\"}' http://127.0.0.1:8642/v1/queries   (goes on by itself, rows are kept)
+  curl -d '{\"sql\": \"SELECT 1 AS one\"}' http://127.0.0.1:8642/v1/queries
 
 For others than this machine, users and TLS are needed:
   echo \"[users.ana]
   password = '$(arachne password)'\" > credentials.toml; chmod 600 credentials.toml
-  ARACHNE_ACCESS__CREDENTIALS=credentials.toml ARACHNE_TLS__SELF_MADE=true arachne serve --address 0.0.0.0:8642
+  export ARACHNE_ACCESS__CREDENTIALS=credentials.toml ARACHNE_TLS__SELF_MADE=true
+  arachne serve --address 0.0.0.0:8642 --flight-sql-address 0.0.0.0:8643
 
-Settings: sections http, flight_sql, tls, access, telemetry, shutdown; docs/security.md and docs/operations.md explain them.")]
+Settings: sections http, flight_sql, tls, access, telemetry, shutdown
+(docs/security.md, docs/operations.md).")]
 pub(crate) struct ServeOptions {
     /// Where HTTP listens [default: 127.0.0.1:8642]
     #[arg(long, value_name = "HOST:PORT")]
