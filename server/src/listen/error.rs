@@ -34,7 +34,7 @@ pub enum EntranceError {
     TlsFile { what: &'static str, path: PathBuf, reason: String },
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
 }
 
