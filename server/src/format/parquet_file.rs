@@ -25,7 +25,8 @@ impl ResultEncoder for ParquetEncoder {
         let schema = wire_schema(schema);
         let compression = Compression::ZSTD(ZstdLevel::default());
         let properties = WriterProperties::builder().set_compression(compression).build();
-        let mut writer = ArrowWriter::try_new(Vec::new(), SchemaRef::clone(&schema), Some(properties))?;
+        let mut writer =
+            ArrowWriter::try_new(Vec::new(), SchemaRef::clone(&schema), Some(properties)).map_err(readable)?;
         out.append(writer.inner_mut());
         self.open = Some((schema, writer));
         Ok(())
@@ -33,9 +34,9 @@ impl ResultEncoder for ParquetEncoder {
 
     fn batch(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         let Some((schema, writer)) = &mut self.open else { return Ok(()) };
-        writer.write(&to_wire(batch, schema)?)?;
+        writer.write(&to_wire(batch, schema)?).map_err(readable)?;
         if writer.in_progress_size() > ROW_GROUP_BYTES {
-            writer.flush()?;
+            writer.flush().map_err(readable)?;
         }
         out.append(writer.inner_mut());
         Ok(())
@@ -43,8 +44,16 @@ impl ResultEncoder for ParquetEncoder {
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         let Some((_, writer)) = self.open.take() else { return Ok(()) };
-        let mut rest = writer.into_inner().map_err(|error: ParquetError| ArrowError::from(error))?;
+        let mut rest = writer.into_inner().map_err(readable)?;
         out.append(&mut rest);
         Ok(())
+    }
+}
+
+/// Some types have no form in Parquet, which is nobody's bad data.
+fn readable(error: ParquetError) -> ArrowError {
+    match error {
+        ParquetError::NYI(text) => ArrowError::NotYetImplemented(text),
+        other => other.into(),
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arachne_engine::Error;
 use arachne_engine::query::{QueryId, ResultStream};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse as _, Response};
@@ -38,18 +39,29 @@ pub(super) async fn response(
 ) -> Result<Response, Problem> {
     let schema = results.schema();
     let mut results = results.fuse();
-    let first = results.next().await.transpose().map_err(|error| Problem::of_query(error, id.clone()))?;
+    let mut encoder = media.encoder(numbers);
+    let mut start = Vec::new();
+    let first = results.next().await.transpose();
+    let encoded = first.and_then(|first| Ok(begin(encoder.as_mut(), &schema, first.as_ref(), &mut start)?));
+    encoded.map_err(|error| Problem::of_query(error, id.clone()))?;
     let headers = [("content-type", media.content_type().to_owned()), (QUERY_ID, id.0.clone())];
-    let rows =
-        Rows { schema, results, first, encoder: media.encoder(numbers), media, id: id.clone(), next: Next::Begin };
+    let rows = Rows { results, encoder, media, id: id.clone(), next: Next::Start(start) };
     Ok((headers, rows.into_body()).into_response())
+}
+
+fn begin(
+    encoder: &mut dyn ResultEncoder,
+    schema: &SchemaRef,
+    first: Option<&RecordBatch>,
+    out: &mut Vec<u8>,
+) -> Result<(), ArrowError> {
+    encoder.begin(schema, out)?;
+    first.map_or(Ok(()), |first| encoder.batch(first, out))
 }
 
 /// Dropping it (the client went away) cancels a query that is not over yet.
 struct Rows {
-    schema: SchemaRef,
     results: Fuse<ResultStream>,
-    first: Option<RecordBatch>,
     encoder: Box<dyn ResultEncoder>,
     media: Media,
     id: QueryId,
@@ -57,7 +69,7 @@ struct Rows {
 }
 
 enum Next {
-    Begin,
+    Start(Vec<u8>),
     Batch,
     BreakOff(Error),
     Nothing,
@@ -80,7 +92,7 @@ impl Rows {
     async fn chunk(&mut self) -> Option<io::Result<Bytes>> {
         let mut out = Vec::new();
         let done = match std::mem::replace(&mut self.next, Next::Batch) {
-            Next::Begin => self.begin(&mut out),
+            Next::Start(start) => return Some(Ok(start.into())),
             Next::Batch => match self.results.next().await {
                 Some(batch) => batch.and_then(|batch| Ok(self.encoder.batch(&batch, &mut out)?)),
                 None => {
@@ -106,13 +118,5 @@ impl Rows {
             self.next = Next::BreakOff(error);
         }
         Some(Ok(out.into()))
-    }
-
-    fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
-        self.encoder.begin(&self.schema, out)?;
-        if let Some(first) = self.first.take() {
-            self.encoder.batch(&first, out)?;
-        }
-        Ok(())
     }
 }

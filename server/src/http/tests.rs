@@ -29,6 +29,10 @@ async fn rows_come_in_the_format_that_is_accepted() {
     let refused = rows("image/png").await;
     assert_eq!((refused.status, refused.header("content-type")), (406, PROBLEM));
     assert!(refused.json()["hint"].as_str().unwrap().contains("text/csv"));
+    // What a format cannot hold is said with a status, and not by half a body.
+    let parquet = [("accept", "application/vnd.apache.parquet")];
+    let interval = door.ask("POST", "/v1/sql", &parquet, "SELECT INTERVAL '1' DAY AS i").await;
+    assert_eq!((interval.status, interval.header("content-type")), (501, PROBLEM), "{}", interval.text());
     let none = door.ask("POST", "/v1/sql", &[("accept", "text/csv")], "SELECT 1 AS a WHERE false").await;
     assert_eq!((none.status, none.text().as_str()), (200, "a\n"));
 }

@@ -42,8 +42,8 @@ fn a_user_with_many_queries_does_not_hold_up_another() {
     let settings = [
         ("LIMITS__CONCURRENT_QUERIES", "2"),
         ("LIMITS__CONCURRENT_QUERIES_PER_USER", "1"),
-        ("ACCESS__USERS__ANN__PASSWORD", &password),
-        ("ACCESS__USERS__BOB__PASSWORD", &password),
+        ("ACCESS__USERS__ANN__PASSWORD", password.as_str()),
+        ("ACCESS__USERS__BOB__PASSWORD", password.as_str()),
     ];
     let server = Server::start_with(&cli, &settings);
     let [ann, bob] = ["ann", "bob"].map(|name| server.user(name, "a long password"));

@@ -90,7 +90,7 @@ fn ctrl_c_cancels_the_query_on_the_server() {
 fn users_and_tokens_come_in() {
     let cli = Cli::new();
     let password = guarded::hash(&cli, "a long password");
-    let server = Server::start_with(&cli, &[("ACCESS__USERS__ANN__PASSWORD", &password)]);
+    let server = Server::start_with(&cli, &[("ACCESS__USERS__ANN__PASSWORD", password.as_str())]);
     let refused = there(&server, "SELECT 1", &[]).fails_saying(&["--token"]);
     assert!(refused.stderr.contains("permission denied"), "{}", refused.stderr);
     let run = there(&server, "SELECT 1 AS a", &["--user", "ann:a long password", "--format", "csv"]);

@@ -271,7 +271,7 @@ fn bodies_that_are_too_large_cut_short_or_no_text_are_refused() {
     let post = |file: &str, more: &[&str]| {
         curl(&server, "/v1/sql", &[&["--data-binary", &format!("@{file}"), "-H", "Accept: text/csv"], more].concat())
     };
-    let large = path("large", &vec![b' '; 100 << 20]);
+    let large = path("large", " ".repeat(100 << 20).as_bytes());
     for more in [&["-H", "Expect:"] as &[&str], &["-H", "Transfer-Encoding: chunked"], &[]] {
         let answer = post(&large, more);
         assert_eq!((answer.status, answer.problem()["status"].as_u64()), (413, Some(413)), "{more:?} {answer:?}");
@@ -279,7 +279,7 @@ fn bodies_that_are_too_large_cut_short_or_no_text_are_refused() {
     let not_text = post(&path("latin", b"SELECT '\xe9'"), &[]);
     assert_eq!((not_text.status, &not_text.problem()["code"]), (400, &json!("invalid_argument")));
     // A megabyte of SQL is a statement like any other.
-    let long = format!("SELECT {} AS n", vec!["1"; 100].join(" + ")) + &" ".repeat(1 << 20);
+    let long = format!("SELECT {} AS n", ["1"; 100].join(" + ")) + &" ".repeat(1 << 20);
     assert_eq!(post(&path("long.sql", long.as_bytes()), &[]).text, "n\n100\n");
     let text = format!("SELECT length('{}') AS n", "x".repeat(1 << 20));
     assert_eq!(post(&path("text.sql", text.as_bytes()), &[]).text, format!("n\n{}\n", 1 << 20));
