@@ -90,6 +90,9 @@ pub(in crate::http) async fn submit(
     check_token(document.token.as_deref())?;
     let wait = document.wait.as_deref().map_or(Ok(Duration::ZERO), parse_wait)?;
     let (on_timeout, dry_run) = (document.on_timeout, document.dry_run);
+    if on_timeout == OnTimeout::Cancel && wait.is_zero() {
+        return Err(Problem::invalid("on_timeout cancel wants a wait").with_hint("say how long: \"wait\": \"10s\""));
+    }
     let request = document.into_request(principal.clone())?;
     // Said at once, and not by a query that fails.
     service.check_settings(&request)?;
