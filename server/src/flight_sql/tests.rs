@@ -93,7 +93,7 @@ async fn tickets_and_handles_end() {
     assert!(refused.code() == Code::NotFound && refused.message().contains("expired"), "{refused}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadline_cancels_and_says_so() {
     let door = FlightSql::new(doors());
     let endless = "SELECT count(*) FROM generate_series(1, 100000000000) a WHERE a.value % 7 = 1";
