@@ -71,8 +71,13 @@ async fn a_body_that_cannot_be_read_is_refused_with_the_place() {
         let reply = door.ask("POST", "/v1/queries", &json_header, body).await;
         assert_eq!((reply.status, reply.header("content-type")), (400, PROBLEM), "{body}: {}", reply.text());
     }
-    let pairs =
-        [("wait", json!("ten")), ("wait", json!("2m")), ("limits", json!({"time": "soon"})), ("parameters", json!(7))];
+    let pairs = [
+        ("wait", json!("ten")),
+        ("wait", json!("2m")),
+        ("limits", json!({"time": "soon"})),
+        ("parameters", json!(7)),
+        ("on_timeout", json!("cancel")),
+    ];
     for (name, value) in pairs {
         let document = json!({"sql": "SELECT 1", name: value});
         let reply = door.ask("POST", "/v1/queries", &json_header, &document.to_string()).await;
