@@ -13,8 +13,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::kept;
 
-static ARACHNE: LazyLock<PathBuf> = LazyLock::new(|| find("arachne", "arachne-cli"));
-static BOOTSTRAP: LazyLock<PathBuf> = LazyLock::new(|| find("bootstrap", "arachne-lambda"));
+static ARACHNE: LazyLock<PathBuf> = LazyLock::new(|| find("arachne"));
+static BOOTSTRAP: LazyLock<PathBuf> = LazyLock::new(|| find("bootstrap"));
 
 /// The command line.
 pub fn arachne() -> &'static Path {
@@ -26,10 +26,10 @@ pub fn bootstrap() -> &'static Path {
     &BOOTSTRAP
 }
 
-fn find(name: &str, package: &str) -> PathBuf {
+fn find(name: &str) -> PathBuf {
     let binary = kept::profile_dir().join(name);
     if !is_fresh(&binary) {
-        build(name, package).expect("cargo builds the program");
+        build(name).expect("cargo builds the program");
     }
     binary
 }
@@ -45,7 +45,7 @@ fn is_fresh(binary: &Path) -> bool {
     !sources.any(|source| built(source).is_ok_and(|time| time > binary_time && time <= test_time))
 }
 
-fn build(name: &str, package: &str) -> Result<()> {
+fn build(name: &str) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let profile = kept::profile_dir();
     let profile = match profile.file_name().and_then(|name| name.to_str()) {
@@ -53,7 +53,8 @@ fn build(name: &str, package: &str) -> Result<()> {
         Some(other) => other,
     };
     let output = Command::new(cargo)
-        .args(["build", "--package", package, "--bin", name, "--profile", profile])
+        // Of the workspace: one package alone has dependencies with fewer features, all of which would be built once more.
+        .args(["build", "--workspace", "--bin", name, "--profile", profile])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("CARGO_TARGET_DIR", kept::target_dir())
         .output()
