@@ -19,6 +19,8 @@ pub struct Guarded {
     /// `127.0.0.1:1235`.
     pub flight_sql: String,
     said: Arc<Mutex<String>>,
+    /// Its catalog goes when it goes.
+    user_of_its_own: Option<Cli>,
 }
 
 /// What curl got.
@@ -31,6 +33,14 @@ pub struct Answer {
 }
 
 impl Guarded {
+    /// With a catalog of its own.
+    pub fn alone(settings: &[(&str, &str)]) -> Self {
+        let cli = Cli::new();
+        let mut server = Self::start(&cli, settings);
+        server.user_of_its_own = Some(cli);
+        server
+    }
+
     /// With settings, as environment variables without their prefix.
     pub fn start(cli: &Cli, settings: &[(&str, &str)]) -> Self {
         let mut process = cli
@@ -51,7 +61,7 @@ impl Guarded {
         };
         let http = address("http");
         let flight_sql = address("grpc").split("://").nth(1).expect("an address").to_owned();
-        Self { process, http, flight_sql, said }
+        Self { process, http, flight_sql, said, user_of_its_own: None }
     }
 
     /// All of its standard error up to now.

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_thousand_idle_connections_do_not_hold_up_a_query() {
-    let server = Guarded::start(&Cli::new(), &[]);
+    let server = Guarded::alone(&[]);
     let idle: Vec<TcpStream> =
         (0..500).flat_map(|_| [connect(&address(&server)), connect(&server.flight_sql)]).collect();
     for _ in 0..3 {
@@ -27,7 +27,7 @@ fn a_thousand_idle_connections_do_not_hold_up_a_query() {
 
 #[test]
 fn more_connections_than_there_are_places_are_closed_and_room_comes_back() {
-    let server = Guarded::start(&Cli::new(), &[("HTTP__MAX_CONNECTIONS", "8")]);
+    let server = Guarded::alone(&[("HTTP__MAX_CONNECTIONS", "8")]);
     let mut idle: Vec<TcpStream> = (0..8).map(|_| connect(&address(&server))).collect();
     for connection in &mut idle {
         // Answered, so they have a place for sure.
@@ -48,7 +48,7 @@ fn more_connections_than_there_are_places_are_closed_and_room_comes_back() {
 #[test]
 fn senders_of_a_byte_now_and_then_are_closed() {
     let settings = [("HTTP__HEADER_TIMEOUT", "1s"), ("HTTP__BODY_TIMEOUT", "1s")];
-    let server = Guarded::start(&Cli::new(), &settings);
+    let server = Guarded::alone(&settings);
     let mut silent = connect(&address(&server));
     let mut slow_head = connect(&address(&server));
     slow_head.write_all(b"POST /v1/sql HTTP/1.1\r\nhost: localhost\r\n").unwrap();
@@ -65,7 +65,7 @@ fn senders_of_a_byte_now_and_then_are_closed() {
 
 #[test]
 fn a_client_that_reads_nothing_loses_its_query() {
-    let server = Guarded::start(&Cli::new(), &[("HTTP__WRITE_TIMEOUT", "1s")]);
+    let server = Guarded::alone(&[("HTTP__WRITE_TIMEOUT", "1s")]);
     let sql = "SELECT value, value * 2 AS b FROM generate_series(1, 100000000000)";
     let head = format!("POST /v1/sql HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{sql}", sql.len());
     let mut deaf = connect(&address(&server));
@@ -126,7 +126,7 @@ fn heads_and_bodies_that_are_too_large_are_refused() {
 
 #[test]
 fn a_server_that_ends_lets_a_running_query_end() {
-    let mut server = Guarded::start(&Cli::new(), &[("SHUTDOWN__GRACE", "120s")]);
+    let mut server = Guarded::alone(&[("SHUTDOWN__GRACE", "120s")]);
     // Takes a while, but not for ever.
     let sql = "SELECT count(*) AS n FROM generate_series(1, 300000000) a WHERE a.value % 7 = 1";
     let body = format!(
@@ -145,7 +145,7 @@ fn a_server_that_ends_lets_a_running_query_end() {
 
 #[test]
 fn a_query_that_does_not_end_in_time_is_cancelled() {
-    let mut server = Guarded::start(&Cli::new(), &[("SHUTDOWN__GRACE", "1s")]);
+    let mut server = Guarded::alone(&[("SHUTDOWN__GRACE", "1s")]);
     let sql = "SELECT count(*) FROM generate_series(1, 100000000000) a WHERE a.value % 7 = 1";
     let mut running = connect(&address(&server));
     let body = format!("POST /v1/sql HTTP/1.0\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{sql}", sql.len());
