@@ -110,8 +110,11 @@ fn watched(response: Response, span: Span, ended: impl FnOnce(Option<&HeaderMap>
 struct Watched {
     body: Body,
     span: Span,
-    ended: Option<Box<dyn FnOnce(Option<&HeaderMap>) + Send>>,
+    ended: Option<Box<Ended>>,
 }
+
+/// Told of the trailers, where there are any.
+type Ended = dyn FnOnce(Option<&HeaderMap>) + Send;
 
 impl Watched {
     fn end(&mut self, trailers: Option<&HeaderMap>) {
