@@ -54,6 +54,8 @@ impl Server {
     pub fn start_with(cli: &Cli, settings: &[(&str, &str)]) -> Self {
         let mut process = cli
             .command(&["serve", "--address", "127.0.0.1:0", "--flight-sql-address", "127.0.0.1:0"])
+            // Endless queries are what many tests end with.
+            .env("ARACHNE_SHUTDOWN__GRACE", "1s")
             .envs(settings.iter().map(|(name, value)| (format!("ARACHNE_{name}"), value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

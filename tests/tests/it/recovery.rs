@@ -66,7 +66,7 @@ fn coordinators_of_one_history_leave_each_others_queries_alone_but_for_cancellin
     one.wait_for(&running, &["RUNNING"]);
     let other = Server::start(&cli);
     other.wait_for(&running, &["RUNNING"]);
-    let listed = other.request("GET", "/v1/queries?state=running", &[], "").json();
+    let listed = other.request("GET", "/v1/queries?state=RUNNING", &[], "").json();
     assert_eq!(listed["queries"][0]["id"], running.as_str(), "{listed}");
     // Time for the other one to have looked after the dead.
     std::thread::sleep(Duration::from_secs(2));
@@ -85,7 +85,7 @@ fn a_coordinator_that_is_asked_to_end_says_so_of_its_queries() {
     drop(server);
     let query = Server::start(&cli).query(&running);
     assert_eq!(query["state"], "CANCELLED", "{query}");
-    assert!(query["error"]["message"].as_str().unwrap().contains("the coordinator ends"), "{query}");
+    assert!(query["error"]["message"].as_str().unwrap().contains("the server shuts down"), "{query}");
 }
 
 fn create_lineitem(cli: &Cli, sandbox: &Sandbox) {
