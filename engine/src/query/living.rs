@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::info::QueryInfo;
 use super::journal::Journal;
 use super::ledger::Ledger;
+use super::progress::QueryState;
 use super::request::QueryId;
 use crate::error::Error;
 
@@ -76,6 +77,10 @@ impl Live {
     /// What the history knows, brought up to date.
     pub(super) async fn info(&self) -> QueryInfo {
         let progress = self.ledger.progress();
+        // Whoever sees that a query has finished can read its rows and its bill.
+        if progress.state == QueryState::Finished {
+            self.settled().await;
+        }
         let mut info = QueryInfo::of(self.journal.record().await);
         if !info.state.has_ended() {
             info.state = progress.state;
