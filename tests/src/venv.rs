@@ -99,7 +99,9 @@ impl Venv {
 
     fn make(name: &str, packages: &[&str]) -> Self {
         let dir = kept::target_dir().join("arachne-venv").join(name);
-        let dir = kept::folder(dir, &packages.join(" "), |dir| install(dir, packages));
+        // Programs of an environment name its folder: one that was moved is made again.
+        let recipe = format!("{} in {}", packages.join(" "), dir.display());
+        let dir = kept::folder(dir, &recipe, |dir| install(dir, packages));
         Self { dir: dir.expect("a virtual environment (needs python3 with venv, and pip's package index)") }
     }
 }

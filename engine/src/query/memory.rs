@@ -12,6 +12,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 
 use crate::error::{Error, ErrorCode};
+use crate::worker::refusal;
 
 /// How the messages of refusals begin; libraries wrap them and keep nothing but the text.
 const QUERY_IS_FULL: &str = "the query needs more memory than its limit";
@@ -57,12 +58,13 @@ impl QueryMemory {
 
     /// Operators take a refusal of this kind as a request to spill; it reaches the user only from those that cannot.
     fn refuse(&self, reservation: &MemoryReservation, additional: usize, full: &str, bytes: usize) -> DataFusionError {
-        DataFusionError::ResourcesExhausted(format!(
+        let message = format!(
             "{full}, {bytes} bytes: {} wants {additional} bytes more, this query holds {}, all queries {}",
             reservation.consumer().name(),
             self.held.load(Relaxed),
             self.process.reserved(),
-        ))
+        );
+        refusal(reservation.consumer(), DataFusionError::ResourcesExhausted(message))
     }
 }
 

@@ -28,6 +28,7 @@ use crate::planner::{athena_casts, multisets, using_joins, whole_windows};
 use crate::sql;
 use crate::storage::prepare_scans;
 use crate::units::bytes;
+use crate::worker::refuse_large_joins;
 
 /// A statement with its parameters' values in it.
 pub(super) struct Bound {
@@ -151,7 +152,7 @@ async fn place_here(
     reason: String,
 ) -> Result<Placed> {
     let plan = state.create_physical_plan(logical).await.map_err(|error| described(query, error, &[]))?;
-    let plan = prepare_scans(plan, &session.settings.read_ahead)?;
+    let plan = refuse_large_joins(prepare_scans(plan, &session.settings.read_ahead)?)?;
     Ok(Placed { state, place: Place::Here(plan), reason })
 }
 

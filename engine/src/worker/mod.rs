@@ -5,6 +5,7 @@
 mod combine;
 mod fragment_stats;
 mod in_process;
+mod refused_joins;
 mod request;
 mod run_task;
 mod settings;
@@ -15,6 +16,8 @@ mod task_memory;
 #[cfg(feature = "coordinator")]
 pub(crate) use fragment_stats::FragmentStats;
 pub use in_process::InProcessInvoker;
+#[cfg(feature = "coordinator")]
+pub(crate) use refused_joins::{refusal, refuse_large_joins};
 pub use run_task::Worker;
 #[cfg(feature = "coordinator")]
 pub(crate) use run_task::disk_manager;

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use super::WorkerSettings;
 use super::combine::combine;
+use super::refused_joins::refuse_large_joins;
 use super::request::{resolve_inputs, resolve_stored};
 use super::stop::Stop;
 use super::surroundings::Surroundings;
@@ -157,7 +158,7 @@ impl Worker {
             true => ReadAhead { in_flight: 1, ..self.settings.read_ahead },
             false => self.settings.read_ahead,
         };
-        fragment.plan = prepare_scans(fragment.plan, &read_ahead)?;
+        fragment.plan = refuse_large_joins(prepare_scans(fragment.plan, &read_ahead)?)?;
         let mut writer = OutputWriter::try_new(&fragment.schema(), fragment.output_partitions(), &fragment.context)?;
         let executed = stop.unless_stopped(execute(&fragment, &mut writer)).await;
         *stats = surroundings.stats(&fragment.plan);

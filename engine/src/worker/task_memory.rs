@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 
+use super::refused_joins::refusal;
+
 /// Passes everything on to the pool that all tasks of this worker share.
 #[derive(Debug)]
 pub(super) struct TaskMemory {
@@ -55,7 +57,8 @@ impl MemoryPool for TaskMemory {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        self.shared.try_grow(reservation, additional)?;
+        let grown = self.shared.try_grow(reservation, additional);
+        grown.map_err(|refused| refusal(reservation.consumer(), refused))?;
         self.grown(additional);
         Ok(())
     }

@@ -145,10 +145,26 @@ async fn two_hundred_queries_at_once_are_queued_refused_and_served_at_last() {
 }
 
 #[tokio::test]
+async fn a_join_that_does_not_fit_into_memory_fails_as_such() {
+    let house = House::open().await;
+    let request = QueryRequest::new(
+        "SELECT count(*) FROM (SELECT value FROM generate_series(1, 3000000) GROUP BY value) a \
+         LEFT JOIN generate_series(1, 10) b ON a.value < b.value",
+    );
+    let mut handle = house.service.start(request.with_setting("arachne.memory_per_query", "8MiB"));
+    let rows: Vec<_> = handle.results().await.unwrap().collect().await;
+    let error = rows.into_iter().find_map(Result::err).unwrap();
+    assert_eq!(error.code, ErrorCode::ResourceExhausted, "{error:?}");
+    assert!(error.hint.is_some_and(|hint| hint.contains("memory_per_query")), "{}", error.message);
+}
+
+#[tokio::test]
 async fn draining_lets_queries_end_and_takes_no_new_ones() {
     let house = House::open().await;
     let service = house.service.clone();
-    let mut endless = service.start(QueryRequest::new(ENDLESS));
+    // Nothing that fills memory in the seconds that it is given.
+    let endless = "SELECT value FROM generate_series(1, 1000000000000000) WHERE value % 2 = 3";
+    let mut endless = service.start(QueryRequest::new(endless));
     let running = service.submit(QueryRequest::new("SELECT sum(id) FROM sales.orders")).await.unwrap();
     let rows = endless.results().await.unwrap();
     service.drain(Duration::from_secs(3)).await;

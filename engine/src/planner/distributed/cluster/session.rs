@@ -25,7 +25,7 @@ use crate::planner::distributed::codec::ArachneCodec;
 use crate::planner::yielding::yielding;
 use crate::protocol::{FilePin, TaskStats};
 use crate::storage::{Pins, StoreMeter, prepare_scans};
-use crate::worker::{Surroundings, Worker};
+use crate::worker::{Surroundings, Worker, refuse_large_joins};
 
 /// Makes the session that a task's plan is decoded and executed in.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ impl TaskSessions {
         let read_ahead = self.worker.settings().read_ahead;
         config.set_distributed_worker_plan_rewrite_handler(move |event: WorkerPlanRewriteEvent<'_>| {
             let plan = prepare_scans(event.plan, &read_ahead).map_err(|error| to_wire(&error.into()))?;
-            Ok(WorkerPlanRewriteEventResponse::new(yielding(plan)?))
+            Ok(WorkerPlanRewriteEventResponse::new(yielding(refuse_large_joins(plan)?)?))
         });
         Ok(builder.with_runtime_env(runtime).build())
     }
