@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 30)]
     latency: u64,
     /// Of the body of every answer
-    #[arg(long, default_value_t = 150_000)]
+    #[arg(long, default_value_t = 50_000)]
     bytes_per_second: u64,
     /// Measured runs of each; the median by time counts
     #[arg(long, default_value_t = 3)]
