@@ -29,13 +29,13 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0.5)]
     scale: f64,
     /// Files of the table: a worker reads up to sixteen at once, so sixteen a worker keep each as busy as the next
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 512)]
     files: i32,
     /// Of every request, in milliseconds
     #[arg(long, default_value_t = 30)]
     latency: u64,
     /// Of the body of every answer
-    #[arg(long, default_value_t = 50_000)]
+    #[arg(long, default_value_t = 60_000)]
     bytes_per_second: u64,
     /// Measured runs of each; the median by time counts
     #[arg(long, default_value_t = 3)]
