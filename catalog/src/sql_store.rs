@@ -10,7 +10,7 @@ mod schema;
 pub(crate) use rows::{read as read_json, written as written_json};
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -24,6 +24,7 @@ use crate::rules::{check_droppable, check_partitions, checked_database, checked_
 
 /// How long a writer waits for the writer before it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 const MAX_CONNECTIONS: u32 = 4;
 
 #[derive(Debug, Clone)]
@@ -55,11 +56,7 @@ impl SqlCatalog {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .connect_with(options)
-            .await
-            .map_err(|error| failed(&error))?;
+        let pool = first_connection(options, patience).await.map_err(|error| failed(&error))?;
         let catalog = Self { pool };
         let mut transaction = catalog.begin().await.map_err(|error| failed(&error))?;
         schema::migrate(&mut transaction).await.map_err(|error| failed(&error))?;
@@ -79,6 +76,19 @@ impl SqlCatalog {
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
         self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
+    }
+}
+
+/// Connects, with `patience` for others who open the same new file: SQLite does not wait for a lock when it turns a file
+/// to write-ahead logging (it says "busy" at once, since two that waited there would wait for each other).
+async fn first_connection(options: SqliteConnectOptions, patience: Duration) -> sqlx::Result<SqlitePool> {
+    let give_up = Instant::now() + patience;
+    loop {
+        let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS);
+        match pool.connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < give_up => tokio::time::sleep(BUSY_PAUSE).await,
+            outcome => return outcome,
+        }
     }
 }
 
