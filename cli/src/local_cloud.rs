@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arachne_sandbox::faults::FaultSpec;
 use arachne_sandbox::lambda::{LambdaServer, LambdaServerSettings};
-use arachne_sandbox::s3::{S3Server, S3Settings};
+use arachne_sandbox::s3::{S3Server, S3Settings, S3Shape};
 use clap::Args;
 use uuid::Uuid;
 
@@ -39,6 +39,8 @@ pub(crate) struct LocalCloudSettings {
     pub(crate) size: LambdaSize,
     /// What is to go wrong.
     pub(crate) faults: Option<FaultSpec>,
+    /// How S3's answers come.
+    pub(crate) shape: S3Shape,
     /// 0 takes a free port.
     pub(crate) s3_port: u16,
     pub(crate) lambda_port: u16,
@@ -54,7 +56,7 @@ pub(crate) struct LocalCloud {
 
 impl LocalCloud {
     pub(crate) async fn start(settings: LocalCloudSettings) -> anyhow::Result<Self> {
-        let LocalCloudSettings { dir, size, faults, s3_port, lambda_port } = settings;
+        let LocalCloudSettings { dir, size, faults, shape, s3_port, lambda_port } = settings;
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
         let dir = dir.canonicalize().with_context(|| format!("cannot use the folder {}", dir.display()))?;
         // New each time: whoever has not read the environment file cannot use the buckets.
@@ -66,6 +68,7 @@ impl LocalCloud {
             region: REGION.to_owned(),
             buckets: vec![LAKE_BUCKET.to_owned(), EXCHANGE_BUCKET.to_owned()],
             log_file: Some(dir.join("s3-requests.jsonl")),
+            shape,
             ..S3Settings::new(dir.join("s3"))
         };
         let s3 = S3Server::start(s3).await.context("the local S3 did not start")?;

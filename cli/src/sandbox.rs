@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use arachne_sandbox::faults::FaultSpec;
+use arachne_sandbox::s3::S3Shape;
 use clap::Args;
 
 use crate::exit::Exit;
@@ -52,6 +53,11 @@ pub(crate) struct SandboxOptions {
     #[arg(long, value_name = "SPEC")]
     faults: Option<FaultSpec>,
 
+    /// Answer as S3 does, not as fast as it goes: first byte after 18 ms (p99: 84 ms), 60 to 90 MB/s a connection,
+    /// 5,500 reads a second and prefix
+    #[arg(long)]
+    like_s3: bool,
+
     /// Port of the local S3 [default: a free one]
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     s3_port: u16,
@@ -72,6 +78,7 @@ pub(crate) async fn run(options: SandboxOptions) -> anyhow::Result<Exit> {
         dir,
         size: options.size,
         faults: options.faults,
+        shape: if options.like_s3 { S3Shape::like_s3() } else { S3Shape::default() },
         s3_port: options.s3_port,
         lambda_port: options.lambda_port,
     };

@@ -21,7 +21,9 @@ use crate::engine::Engine;
 use crate::kept;
 use question::Question;
 
+pub use clickbench::{queries as clickbench_queries, rows as clickbench_rows};
 pub use layout::{Layout, Table};
+pub use tpcds::{TABLES as TPCDS_TABLES, queries as tpcds_queries};
 
 /// Tables, and queries over them.
 #[derive(Debug)]
@@ -143,19 +145,22 @@ impl Suite {
     }
 
     fn ask_duckdb(&self) -> Result<Vec<Expected>> {
-        let questions = self
-            .queries
-            .iter()
-            .map(|query| Question::of(&query.sql).with_context(|| format!("query {} of {}", query.number, self.name)))
-            .collect::<Result<Vec<_>>>()?;
-        let asked: Vec<_> = questions.iter().map(|question| question.sql.as_str()).collect();
-        let answers = self.duckdb().kept_answers(&self.dir.join("answers"), &asked)?;
-        let expected =
-            questions.iter().zip(answers).zip(&self.queries).map(|((question, answer), query)| {
-                Ok(question.expected(answer)?.with_units((self.terms)(query.number)))
-            });
-        expected.collect()
+        let asked: Vec<_> = self.queries.iter().map(|query| query.sql.as_str()).collect();
+        let expected = expected_answers(&self.duckdb(), &self.dir.join("answers"), &asked);
+        let expected = expected.with_context(|| format!("the queries of {}", self.name))?;
+        let with_units =
+            |(expected, query): (Expected, &Query)| expected.with_units((self.terms)(query.number));
+        Ok(expected.into_iter().zip(&self.queries).map(with_units).collect())
     }
+}
+
+/// What queries may answer, by DuckDB: its answers are kept as a file in `cache`, which must not outlive the data.
+pub fn expected_answers(db: &DuckDb, cache: &Path, queries: &[&str]) -> Result<Vec<Expected>> {
+    let question = |sql: &&str| Question::of(sql).with_context(|| (*sql).to_owned());
+    let questions = queries.iter().map(question).collect::<Result<Vec<_>>>()?;
+    let asked: Vec<_> = questions.iter().map(|question| question.sql.as_str()).collect();
+    let answers = db.kept_answers(cache, &asked)?;
+    questions.iter().zip(answers).map(|(question, answer)| question.expected(answer)).collect()
 }
 
 /// `0.01`, or `ARACHNE_TEST_SCALE`: TPC's scale factor, of which ClickBench makes its number of rows.

@@ -97,19 +97,31 @@ impl Venv {
         Command::new(self.program(name))
     }
 
+    /// An environment with what a file of pip's lists.
+    pub fn of_requirements(name: &str, file: &Path) -> Result<Self> {
+        let listed = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let file = file.display().to_string();
+        Self::try_make(name, &listed, &["--requirement", &file])
+    }
+
     fn make(name: &str, packages: &[&str]) -> Self {
+        let made = Self::try_make(name, &packages.join(" "), packages);
+        made.expect("a virtual environment (needs python3 with venv, and pip's package index)")
+    }
+
+    fn try_make(name: &str, recipe: &str, arguments: &[&str]) -> Result<Self> {
         let dir = kept::target_dir().join("arachne-venv").join(name);
         // Programs of an environment name its folder: one that was moved is made again.
-        let recipe = format!("{} in {}", packages.join(" "), dir.display());
-        let dir = kept::folder(dir, &recipe, |dir| install(dir, packages));
-        Self { dir: dir.expect("a virtual environment (needs python3 with venv, and pip's package index)") }
+        let recipe = format!("{recipe} in {}", dir.display());
+        let dir = kept::folder(dir, &recipe, |dir| install(dir, arguments))?;
+        Ok(Self { dir })
     }
 }
 
-fn install(dir: &Path, packages: &[&str]) -> Result<()> {
+fn install(dir: &Path, what: &[&str]) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
     let pip = dir.join("bin/pip");
-    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))
+    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check"]).args(what))
 }
 
 fn run(command: &mut Command) -> Result<()> {

@@ -18,6 +18,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arachne_sandbox::s3::S3Shape;
 use clap::Args;
 use tokio::process::Command;
 use tokio::runtime::{Handle, Runtime};
@@ -82,6 +83,7 @@ async fn host(options: &DemoOptions) -> anyhow::Result<Exit> {
         dir: folder.path().to_path_buf(),
         size: options.size.clone(),
         faults: None,
+        shape: S3Shape::default(),
         s3_port: 0,
         lambda_port: 0,
     };

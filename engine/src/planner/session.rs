@@ -69,6 +69,8 @@ fn lake_defaults(options: &mut ConfigOptions) {
     options.sql_parser.default_null_ordering = "nulls_last".to_owned();
     // `0.1` is a decimal, as in Trino.
     options.sql_parser.parse_float_as_decimal = true;
+    // Planning a scan lists and reads footers: it waits for storage, and cores have nothing to do with it.
+    options.execution.planning_concurrency = 16;
     // Each range of a file is a request, and re-reads a footer.
     options.optimizer.repartition_file_min_size = 8 * 1024 * 1024;
     // A shuffle through S3 costs far more than sending a build side of this size to every task.

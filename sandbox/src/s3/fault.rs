@@ -115,7 +115,7 @@ pub(super) fn operation(head: &request::Parts, key: Option<&str>) -> S3Operation
     }
 }
 
-fn slow_down() -> Response<s3s::Body> {
+pub(super) fn slow_down() -> Response<s3s::Body> {
     error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate.")
 }
 

@@ -22,6 +22,7 @@ mod service;
 mod settings;
 mod shaped_body;
 mod store;
+mod traffic;
 mod wire;
 
 #[cfg(test)]
@@ -31,3 +32,4 @@ pub use request_log::{RequestLog, RequestRecord};
 pub use server::{S3Server, S3ServerError};
 pub use server_conditions::S3Conditions;
 pub use settings::S3Settings;
+pub use traffic::{FirstByte, S3Shape};

@@ -62,6 +62,7 @@ impl S3Server {
         let log = Arc::new(log);
         let conditions = Arc::new(S3Conditions::default());
         conditions.set_latency(Duration::from_millis(settings.latency_ms));
+        conditions.set_shape(settings.shape.clone());
         for bucket in &settings.denied_buckets {
             conditions.deny_bucket(bucket);
         }

@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use s3s::{S3Result, s3_error};
 
 use super::fault::Injected;
+use super::traffic::{S3Shape, Traffic, Turn};
 use crate::faults::{Active, FaultClass as _, S3Asked, S3Fault, S3Faults};
 
 /// Latency, bandwidth, denied buckets and faults of a running server. All of it can be changed at any time.
 #[derive(Debug, Default)]
 pub struct S3Conditions {
     latency_us: AtomicU64,
+    /// `None` for nothing held back.
+    traffic: RwLock<Option<Arc<Traffic>>>,
     /// 0 for no limit.
     bytes_per_second: AtomicU64,
     denied_buckets: RwLock<BTreeSet<String>>,
@@ -41,6 +44,12 @@ impl S3Conditions {
     /// Holds for answers that begin from now on.
     pub fn set_bytes_per_second(&self, limit: Option<u64>) {
         self.bytes_per_second.store(limit.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Answers like this from now on; its draws and counts begin anew.
+    pub fn set_shape(&self, shape: S3Shape) {
+        let traffic = (shape != S3Shape::default()).then(|| Arc::new(Traffic::new(shape)));
+        *self.traffic.write().unwrap_or_else(PoisonError::into_inner) = traffic;
     }
 
     /// Answers requests to this bucket with 403 `AccessDenied`.
@@ -114,10 +123,16 @@ impl S3Conditions {
         Some(Injected { class: drawn.class, variant: drawn.variant, delay: active.plan.delay() })
     }
 
-    pub(super) async fn wait(&self) {
-        let latency = self.latency_us.load(Ordering::Relaxed);
-        if latency > 0 {
-            tokio::time::sleep(Duration::from_micros(latency)).await;
+    /// How the next request, about this path, is to be answered by its [shape](Self::set_shape).
+    pub(super) fn next_turn(&self, path: &str, reads: bool) -> Turn {
+        let traffic = self.traffic.read().unwrap_or_else(PoisonError::into_inner).clone();
+        traffic.map(|traffic| traffic.next(path, reads, Instant::now())).unwrap_or_default()
+    }
+
+    pub(super) async fn wait(&self, turn: &Turn) {
+        let wait = Duration::from_micros(self.latency_us.load(Ordering::Relaxed)) + turn.first_byte;
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
         }
     }
 

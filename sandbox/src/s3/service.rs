@@ -19,7 +19,7 @@ use s3s::{S3Result, StdError};
 
 use super::access::OperationName;
 use super::conditions::WriteCondition;
-use super::fault::{Injected, operation};
+use super::fault::{Injected, operation, slow_down};
 use super::request_log::{RequestLog, RequestRecord};
 use super::server_conditions::S3Conditions;
 use super::shaped_body::ShapedBody;
@@ -57,8 +57,13 @@ impl LoggedService {
         let headless = head.method == Method::HEAD;
         let waits_for_continue = head.headers.contains_key(header::EXPECT);
 
-        self.conditions.wait().await;
-        let mut response = self.answer(head, &received, fault, reset).await?;
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        let turn = self.conditions.next_turn(&path_of(&pending.record), reads);
+        self.conditions.wait(&turn).await;
+        let mut response = match turn.is_too_many {
+            true => slow_down(),
+            false => self.answer(head, &received, fault, reset).await?,
+        };
 
         let status = response.status();
         if (status.is_client_error() || status.is_server_error()) && !waits_for_continue {
@@ -75,7 +80,7 @@ impl LoggedService {
         let (head, body) = response.into_parts();
         let length = content_length(&head.headers).or(body.size_hint().exact());
         let shape = fault.map(|fault| fault.shape(length)).unwrap_or_default();
-        let shape = shape.at_most(self.conditions.bytes_per_second());
+        let shape = shape.at_most(self.conditions.bytes_per_second()).at_most(turn.bytes_per_second);
         let body = LoggedBody::new(ShapedBody::new(body, shape), length, pending);
         Ok(Response::from_parts(head, body))
     }
@@ -131,6 +136,12 @@ impl LoggedService {
         blocking(move || bucket.put(&key, staged, Attributes::default(), &WriteCondition::Always)).await?;
         Ok(())
     }
+}
+
+/// Bucket and key, or bucket and listed prefix.
+fn path_of(record: &RequestRecord) -> String {
+    let key = record.key.as_deref().or(record.prefix.as_deref()).unwrap_or_default();
+    format!("{}/{key}", record.bucket.as_deref().unwrap_or_default())
 }
 
 /// A request's body: counted, and reachable after `s3s` has let go of it.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::traffic::S3Shape;
+
 /// How a local S3 server is set up.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +28,8 @@ pub struct S3Settings {
     pub log_capacity: usize,
     /// Time that every request waits before it is served, in milliseconds.
     pub latency_ms: u64,
+    /// How answers come: as fast as they go, or as S3's.
+    pub shape: S3Shape,
     /// Buckets that answer every request with 403 `AccessDenied`.
     pub denied_buckets: Vec<String>,
 }
@@ -49,6 +53,7 @@ impl Default for S3Settings {
             log_file: None,
             log_capacity: 100_000,
             latency_ms: 0,
+            shape: S3Shape::default(),
             denied_buckets: Vec::new(),
         }
     }
@@ -66,6 +71,7 @@ impl fmt::Debug for S3Settings {
             .field("log_file", &self.log_file)
             .field("log_capacity", &self.log_capacity)
             .field("latency_ms", &self.latency_ms)
+            .field("shape", &self.shape)
             .field("denied_buckets", &self.denied_buckets)
             .finish_non_exhaustive()
     }

@@ -29,15 +29,20 @@ fn row_count() -> Result<usize> {
     Ok(if scale < 0.05 { 50_000 } else { 200_000 })
 }
 
-fn write_raw(dir: &Path) -> Result<()> {
+/// DuckDB with the table `hits` of so many rows, and what they are made by.
+pub fn rows(count: usize) -> (DuckDb, &'static str) {
     let statements = ROWS.split(";\n").map(str::trim).filter(|statement| !statement.is_empty());
-    let rows = row_count()?.to_string();
-    let db = statements.fold(DuckDb::new(), |db, sql| db.statement(sql.replace("$rows", &rows)));
+    let count = count.to_string();
+    (statements.fold(DuckDb::new(), |db, sql| db.statement(sql.replace("$rows", &count))), ROWS)
+}
+
+fn write_raw(dir: &Path) -> Result<()> {
+    let (db, _) = rows(row_count()?);
     db.statement(format!("COPY hits TO '{}'", dir.join("hits.parquet").display())).perform()
 }
 
 /// One a line, counted from 0 as ClickBench counts.
-fn queries() -> Vec<Query> {
+pub fn queries() -> Vec<Query> {
     let lines = QUERIES.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("--"));
     let query = |(number, line): (usize, &str)| Query { number, sql: line.trim_end_matches(';').to_owned() };
     lines.enumerate().map(query).collect()

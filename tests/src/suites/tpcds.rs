@@ -8,7 +8,8 @@ use super::{Query, Recipe, scale};
 use crate::answer::Value;
 use crate::duckdb::DuckDb;
 
-const TABLES: [&str; 24] = [
+/// In no order that matters.
+pub const TABLES: [&str; 24] = [
     "call_center",
     "catalog_page",
     "catalog_returns",
@@ -62,7 +63,8 @@ fn write_raw(dir: &Path) -> Result<()> {
     TABLES.iter().fold(DuckDb::new().dsdgen(&scale()), copy).perform()
 }
 
-fn queries(cache: &Path) -> Result<Vec<Query>> {
+/// The 99 queries, kept in `cache`.
+pub fn queries(cache: &Path) -> Result<Vec<Query>> {
     let sql = "SELECT query_nr, query FROM tpcds_queries() ORDER BY query_nr";
     let mut answers = DuckDb::new().extension("tpcds").kept_answers(cache, &[sql])?;
     let rows = answers.pop().context("one answer")?.rows;

@@ -53,7 +53,7 @@ impl TpchTable {
     }
 
     /// The rows of one file, counted from 1.
-    fn rows(&self, scale: f64, file: i32) -> Box<dyn RecordBatchIterator> {
+    pub fn rows(&self, scale: f64, file: i32) -> Box<dyn RecordBatchIterator> {
         let of = self.files;
         match self.name {
             "region" => Box::new(RegionArrow::new(RegionGenerator::new(scale, file, of))),
