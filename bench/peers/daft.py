@@ -1,0 +1,67 @@
+"""Daft: its native runner, its readers for S3, its SQL."""
+
+import os
+import re
+
+from runner import glob, serve
+
+os.environ["DAFT_ANALYTICS_ENABLED"] = "0"
+os.environ["DO_NOT_TRACK"] = "1"
+
+import daft
+from daft.io import IOConfig, S3Config
+
+
+class Daft:
+    version = daft.__version__
+
+    def __init__(self, job):
+        daft.set_runner_native(num_threads=job["threads"])
+        s3 = job["s3"]
+        self.config = IOConfig(
+            s3=S3Config(
+                endpoint_url=s3["endpoint"],
+                key_id=s3["access_key"],
+                access_key=s3["secret_key"],
+                region_name=s3["region"],
+                use_ssl=s3["endpoint"].startswith("https"),
+            )
+        )
+        self.tables = {}
+
+    def register(self, tables):
+        self.tables = {table["name"]: self.read(table) for table in tables}
+
+    def query(self, sql):
+        return daft.sql(sql.rstrip().rstrip(";"), register_globals=False, **self.tables).to_arrow()
+
+    def close(self):
+        pass
+
+    def read(self, table):
+        hive = bool(table["partitions"])
+        if table["format"] == "parquet":
+            return daft.read_parquet(glob(table), io_config=self.config, hive_partitioning=hive)
+        columns = {name: type_of(of_type) for name, of_type in table["columns"]}
+        return daft.read_csv(glob(table), schema=columns, io_config=self.config, hive_partitioning=hive)
+
+
+def type_of(name):
+    decimal = re.fullmatch(r"decimal\((\d+), *(\d+)\)", name)
+    if decimal:
+        return daft.DataType.decimal128(int(decimal[1]), int(decimal[2]))
+    return {
+        "boolean": daft.DataType.bool(),
+        "tinyint": daft.DataType.int8(),
+        "smallint": daft.DataType.int16(),
+        "integer": daft.DataType.int32(),
+        "bigint": daft.DataType.int64(),
+        "float": daft.DataType.float32(),
+        "double": daft.DataType.float64(),
+        "varchar": daft.DataType.string(),
+        "date": daft.DataType.date(),
+        "timestamp": daft.DataType.timestamp("us"),
+    }[name]
+
+
+serve(Daft)
