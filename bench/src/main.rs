@@ -10,6 +10,7 @@ mod own_process;
 mod plan_files;
 mod plan_tasks;
 mod price;
+mod simulation;
 mod stage;
 mod summary;
 
@@ -38,6 +39,8 @@ enum Bench {
     PlanFiles(plan_files::Options),
     /// Time and dollars of the same query on more and more workers
     Price(price::Options),
+    /// Thousands of workers in virtual time, under Lambda's rules of scaling
+    Simulate(simulation::Options),
     /// What the doors cost: latency, large results, slow clients
     Doors(doors::Options),
     /// Sends the rows of a Parquet file from memory; what doors are measured against
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
         Bench::PlanTasks(options) => runtime.block_on(plan_tasks::run(&options)),
         Bench::PlanFiles(options) => runtime.block_on(plan_files::run(&options)),
         Bench::Price(options) => runtime.block_on(price::run(&options)),
+        Bench::Simulate(options) => simulation::run(&options),
         Bench::Doors(options) => runtime.block_on(doors::run(&options)),
         Bench::RawFlight { address, file } => runtime.block_on(doors::serve_raw_flight(address, &file)),
         Bench::Worker => {

@@ -80,6 +80,8 @@ pub(super) struct Coordinator {
     /// Invocations under way up to which each is a call of its own, and the size of a group beyond that.
     pub(super) two_level_above: usize,
     pub(super) group: usize,
+    /// A relay answers once, when the last of its group has ended.
+    pub(super) answers_together: bool,
     /// How long a group gathers.
     pub(super) gather: Duration,
     /// Attempts in flight at most.
@@ -123,6 +125,7 @@ impl Conditions {
                 relay_calls_per_second: 250.0,
                 two_level_above: 256,
                 group: 32,
+                answers_together: true,
                 gather: Duration::from_millis(5),
                 max_in_flight,
             },

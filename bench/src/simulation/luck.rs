@@ -26,7 +26,8 @@ impl Spread {
 
 /// The source of one attempt.
 pub(super) fn of_attempt(seed: u64, attempt: Attempt) -> SmallRng {
-    let place = (u64::from(attempt.task.stage) << 56) | (u64::from(attempt.number) << 32) | u64::from(attempt.task.task);
+    let place =
+        (u64::from(attempt.task.stage) << 56) | (u64::from(attempt.number) << 32) | u64::from(attempt.task.task);
     // Seeds that differ in one bit give unrelated sources only after mixing.
     SmallRng::seed_from_u64((seed ^ place.rotate_left(17)).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ place)
 }

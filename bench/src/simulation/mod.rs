@@ -15,6 +15,8 @@ mod table;
 mod task;
 mod world;
 
+use std::path::PathBuf;
+
 use anyhow::{Result, ensure};
 use arachne_engine::query::PriceBook;
 use clap::Args;
@@ -36,6 +38,9 @@ pub(crate) struct Options {
     /// Runs of each case, with one seed after the other; the one with the median makespan is told
     #[arg(long, default_value_t = 5)]
     runs: u64,
+    /// Where `simulation.md` and `simulation.json` are written
+    #[arg(long, default_value = "bench/results")]
+    results: PathBuf,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {

@@ -19,7 +19,13 @@ pub(super) struct Fate {
 }
 
 /// Draws the fate of an attempt that starts now and reads so many bytes.
-pub(super) fn fate(conditions: &Conditions, environment: &Environment, now: Now, bytes: u64, rng: &mut SmallRng) -> Fate {
+pub(super) fn fate(
+    conditions: &Conditions,
+    environment: &Environment,
+    now: Now,
+    bytes: u64,
+    rng: &mut SmallRng,
+) -> Fate {
     let Conditions { network, worker, lambda, .. } = conditions;
     let cold_start = lambda.cold_start.draw(rng);
     let jitter = worker.jitter.draw(rng);
