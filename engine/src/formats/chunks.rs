@@ -8,8 +8,8 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore};
 
 use crate::error::{Error, ErrorCode};
 
@@ -55,8 +55,8 @@ impl Object {
 
     async fn get(self, range: Range<u64>) -> Result<Bytes> {
         let wanted = range.end - range.start;
-        let options = GetOptions::new().with_range(Some(range.clone()));
-        let bytes = self.store.get_opts(&self.location, options).await?.bytes().await?;
+        let mut parts = self.store.get_ranges(&self.location, std::slice::from_ref(&range)).await?;
+        let bytes = parts.pop().unwrap_or_default();
         if bytes.len() as u64 == wanted {
             return Ok(bytes);
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::{FutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
+use tokio::sync::OnceCell;
 
 use super::at_once::at_once;
 use crate::error::Result;
@@ -110,14 +111,11 @@ pub(super) async fn children_of(store: &dyn ObjectStore, folder: &Path) -> Resul
     Ok(Children { files, folders })
 }
 
-/// What lies below a folder, shared between the scans of a query.
-type Files = Arc<Vec<ObjectMeta>>;
-
 /// The listings of one query: a folder that is looked at twice shows the same files, and is asked for once.
 #[derive(Debug, Default)]
 pub(super) struct Listings {
-    children: Mutex<HashMap<(StoreUrl, Path), Arc<Children>>>,
-    below: Mutex<HashMap<(StoreUrl, Path), Files>>,
+    children: Shelf<Children>,
+    below: Shelf<Vec<ObjectMeta>>,
 }
 
 impl Listings {
@@ -127,12 +125,7 @@ impl Listings {
         client: &dyn ObjectStore,
         folder: &Path,
     ) -> Result<Arc<Children>> {
-        let key = (store.clone(), folder.clone());
-        if let Some(known) = known(&self.children, &key) {
-            return Ok(known);
-        }
-        let found = children_of(client, folder).await?;
-        Ok(keep(&self.children, key, found))
+        self.children.get(store, folder, children_of(client, folder)).await
     }
 
     pub(super) async fn files_below(
@@ -141,27 +134,43 @@ impl Listings {
         client: &dyn ObjectStore,
         folder: &Path,
     ) -> Result<Arc<Vec<ObjectMeta>>> {
-        let key = (store.clone(), folder.clone());
-        if let Some(known) = known(&self.below, &key) {
-            return Ok(known);
-        }
-        let innermost = known(&self.children, &key).filter(|children| children.folders.is_empty());
-        let found = match innermost {
-            Some(children) => children.files.clone(),
-            None => files_below(client, folder, |_| true).await?,
+        let listed = async {
+            let innermost = self.children.known(store, folder).filter(|children| children.folders.is_empty());
+            match innermost {
+                Some(children) => Ok(children.files.clone()),
+                None => files_below(client, folder, |_| true).await,
+            }
         };
-        Ok(keep(&self.below, key, found))
+        self.below.get(store, folder, listed).await
     }
 }
 
-fn known<T>(listings: &Mutex<HashMap<(StoreUrl, Path), Arc<T>>>, key: &(StoreUrl, Path)) -> Option<Arc<T>> {
-    listings.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+/// What was found in folders. Who asks while it is being looked for waits for the same answer.
+#[derive(Debug)]
+struct Shelf<T>(Mutex<HashMap<(StoreUrl, Path), Found<T>>>);
+
+type Found<T> = Arc<OnceCell<Arc<T>>>;
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
 }
 
-/// The first listing stays when two were made at once.
-fn keep<T>(listings: &Mutex<HashMap<(StoreUrl, Path), Arc<T>>>, key: (StoreUrl, Path), found: T) -> Arc<T> {
-    let mut listings = listings.lock().unwrap_or_else(PoisonError::into_inner);
-    Arc::clone(listings.entry(key).or_insert_with(|| Arc::new(found)))
+impl<T> Shelf<T> {
+    fn known(&self, store: &StoreUrl, folder: &Path) -> Option<Arc<T>> {
+        self.place(store, folder).get().cloned()
+    }
+
+    /// Looks with `find` if nobody has; after an error the next one looks again.
+    async fn get(&self, store: &StoreUrl, folder: &Path, find: impl Future<Output = Result<T>>) -> Result<Arc<T>> {
+        self.place(store, folder).get_or_try_init(|| async { find.await.map(Arc::new) }).await.cloned()
+    }
+
+    fn place(&self, store: &StoreUrl, folder: &Path) -> Found<T> {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(places.entry((store.clone(), folder.clone())).or_default())
+    }
 }
 
 /// Not a marker: not hidden below `folder`, and not empty. An empty object is what consoles and Hadoop leave for a folder,

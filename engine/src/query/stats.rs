@@ -76,6 +76,9 @@ impl fmt::Display for QueryStats {
         if self.bytes_total >= self.requests.bytes_scanned && self.bytes_total > 0 {
             write!(f, " of {}", bytes(self.bytes_total))?;
         }
+        if self.requests.bytes_remembered > 0 {
+            write!(f, ", {} from memory", bytes(self.requests.bytes_remembered))?;
+        }
         write!(f, " | {} GET", self.requests.get + self.requests.head)?;
         if self.requests.put > 0 {
             write!(f, ", {} PUT", self.requests.put)?;
@@ -83,7 +86,8 @@ impl fmt::Display for QueryStats {
         if self.requests.list > 0 {
             write!(f, ", {} LIST", self.requests.list)?;
         }
-        if self.distributed {
+        // Machines of one's own are not billed by the second.
+        if self.gb_seconds > 0.0 {
             write!(f, " | {:.1} GB-s", self.gb_seconds)?;
         }
         write!(f, " | {} (Athena: {})", dollars(self.cost.total()), dollars(self.cost.athena))

@@ -39,6 +39,7 @@ pub struct StoreMeter {
     retried: AtomicU64,
     hedged: AtomicU64,
     scanned: AtomicU64,
+    remembered: AtomicU64,
     exchanged: AtomicU64,
     written: AtomicU64,
 }
@@ -55,6 +56,7 @@ impl StoreMeter {
             retried: self.retried.load(Relaxed),
             hedged: self.hedged.load(Relaxed),
             bytes_scanned: self.scanned.load(Relaxed),
+            bytes_remembered: self.remembered.load(Relaxed),
             bytes_exchanged: self.exchanged.load(Relaxed),
             bytes_written: self.written.load(Relaxed),
         }
@@ -65,6 +67,11 @@ impl StoreMeter {
             Traffic::Scan => self.scanned.fetch_add(bytes, Relaxed),
             Traffic::Exchange => self.exchanged.fetch_add(bytes, Relaxed),
         };
+    }
+
+    /// Bytes that did not have to be asked for.
+    pub(super) fn remembered(&self, bytes: u64) {
+        self.remembered.fetch_add(bytes, Relaxed);
     }
 
     fn put(&self, bytes: usize) {
@@ -272,6 +279,7 @@ mod tests {
             retried: 0,
             hedged: 0,
             bytes_scanned: 120,
+            bytes_remembered: 0,
             bytes_exchanged: 0,
             bytes_written: 100,
         };

@@ -1,7 +1,7 @@
 //! Every byte that is read or written goes through here: found, pinned, counted, and asked for in good ranges.
 //!
 //! [`ObjectStores`] keeps one warm client per bucket for the whole process. A query, or a task of one, sees them through
-//! its own [`QueryStores`], where each client is wrapped: `ranges` (merged, split, bounded in number) over `retry` (tried again,
+//! its own [`QueryStores`], where each client is wrapped: `ranges` (kept from before, merged, split, bounded in number) over `retry` (tried again,
 //! asked twice when late) over `pinned` (one version of an object, or an error) over `metered` (what is really asked and
 //! received) over the client.
 //! A plan is made ready to run by [`prepare_scans`]: columns are found whatever their case, and more files are read at once
@@ -14,6 +14,7 @@ mod location;
 mod metered;
 mod pinned;
 mod query_stores;
+mod range_cache;
 mod ranges;
 mod read_ahead;
 mod requests;

@@ -10,6 +10,7 @@ use object_store::ObjectStore;
 use url::Url;
 use uuid::Uuid;
 
+use super::range_cache::QueryCache;
 use super::retry::{Effort, Retried};
 use super::{Metered, ObjectStores, Pinned, Pins, RangePolicy, Ranged, StoreMeter, StoreUrl, Traffic};
 use crate::error::Result;
@@ -48,22 +49,20 @@ impl QueryStores {
     fn wrap(&self, store: &StoreUrl, client: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
         let metered = Arc::new(Metered::new(client, Arc::clone(&self.meter), Traffic::Scan));
         let pinned = Arc::new(Pinned::new(metered, store.clone(), Arc::clone(&self.pins)));
-        shaped(pinned, store, &self.stores, &self.effort)
+        let shaped = shaped(pinned, store, &self.stores, &self.effort);
+        let Some(cache) = self.stores.cache().filter(|_| store.scheme() != "file") else { return Arc::new(shaped) };
+        let (pins, meter) = (Arc::clone(&self.pins), Arc::clone(&self.meter));
+        Arc::new(shaped.with_cache(QueryCache { cache, store: store.clone(), pins, meter }))
     }
 }
 
 /// Reads in good ranges, and again when they fail. A local file that cannot be read now cannot be read at the next try.
-fn shaped(
-    inner: Arc<dyn ObjectStore>,
-    store: &StoreUrl,
-    stores: &ObjectStores,
-    effort: &Arc<Effort>,
-) -> Arc<dyn ObjectStore> {
+fn shaped(inner: Arc<dyn ObjectStore>, store: &StoreUrl, stores: &ObjectStores, effort: &Arc<Effort>) -> Ranged {
     if store.scheme() == "file" {
-        return Arc::new(Ranged::new(inner, RangePolicy::LOCAL, stores.in_flight()));
+        return Ranged::new(inner, RangePolicy::LOCAL, stores.in_flight());
     }
     let retried = Arc::new(Retried::new(inner, store.clone(), Arc::clone(effort)));
-    Arc::new(Ranged::new(retried, RangePolicy::REMOTE, stores.in_flight()))
+    Ranged::new(retried, RangePolicy::REMOTE, stores.in_flight())
 }
 
 /// Of one query or task; its retries are spread differently from those of all others.
@@ -75,7 +74,7 @@ fn effort(stores: &ObjectStores) -> Arc<Effort> {
 pub fn exchange_store(stores: &ObjectStores, url: &Url, meter: Arc<StoreMeter>) -> Result<Arc<dyn ObjectStore>> {
     let store = StoreUrl::of(url)?;
     let metered = Arc::new(Metered::new(stores.client(&store)?, meter, Traffic::Exchange));
-    Ok(shaped(metered, &store, stores, &effort(stores)))
+    Ok(Arc::new(shaped(metered, &store, stores, &effort(stores))))
 }
 
 impl ObjectStoreRegistry for QueryStores {

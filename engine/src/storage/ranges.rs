@@ -18,6 +18,7 @@ use object_store::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::exact::{exact_stream, object_is_shorter, wrong_length};
+use super::range_cache::QueryCache;
 use super::single_flight::SingleFlight;
 
 /// Bodies of at most so many bytes are held whole.
@@ -47,6 +48,7 @@ impl RangePolicy {
 pub struct Ranged {
     fetcher: Arc<Fetcher>,
     policy: RangePolicy,
+    cache: Option<QueryCache>,
 }
 
 struct Fetcher {
@@ -59,7 +61,13 @@ struct Fetcher {
 impl Ranged {
     pub fn new(inner: Arc<dyn ObjectStore>, policy: RangePolicy, in_flight: Arc<Semaphore>) -> Self {
         let split_above = policy.split_above;
-        Self { fetcher: Arc::new(Fetcher { inner, split_above, in_flight, flights: SingleFlight::default() }), policy }
+        let fetcher = Arc::new(Fetcher { inner, split_above, in_flight, flights: SingleFlight::default() });
+        Self { fetcher, policy, cache: None }
+    }
+
+    /// Keeps what [`get_ranges`](ObjectStore::get_ranges) fetches, and looks there first.
+    pub(super) fn with_cache(self, cache: QueryCache) -> Self {
+        Self { cache: Some(cache), ..self }
     }
 
     fn inner(&self) -> &dyn ObjectStore {
@@ -68,12 +76,23 @@ impl Ranged {
 
     /// One merged range.
     async fn fetch(&self, location: Path, range: Range<u64>) -> Result<Bytes> {
-        let fetcher = Arc::clone(&self.fetcher);
+        let (fetcher, cache) = (Arc::clone(&self.fetcher), self.cache.clone());
         driven(async move {
-            let pieces = fetcher.fetch_pieces(&location, range.clone());
-            fetcher.flights.get(&location, range, pieces).await
+            let pieces = async {
+                let bytes = fetcher.fetch_pieces(&location, range.clone()).await?;
+                if let Some(cache) = cache {
+                    cache.put(&location, range.start, &bytes);
+                }
+                Ok(bytes)
+            };
+            fetcher.flights.get(&location, range.clone(), pieces).await
         })
         .await
+    }
+
+    /// In the order of the ranges, which may overlap.
+    async fn fetch_all(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        coalesce_ranges(ranges, |range| self.fetch(location.clone(), range), self.policy.merge_gap).await
     }
 }
 
@@ -156,7 +175,14 @@ impl ObjectStore for Ranged {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        coalesce_ranges(ranges, |range| self.fetch(location.clone(), range), self.policy.merge_gap).await
+        let known: Vec<_> = ranges.iter().map(|range| self.cache.as_ref()?.get(location, range)).collect();
+        let missing: Vec<_> =
+            ranges.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(range, _)| range.clone()).collect();
+        if missing.is_empty() {
+            return Ok(known.into_iter().flatten().collect());
+        }
+        let mut fetched = self.fetch_all(location, &missing).await?.into_iter();
+        Ok(known.into_iter().filter_map(|known| known.or_else(|| fetched.next())).collect())
     }
 
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {

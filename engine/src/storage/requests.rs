@@ -21,6 +21,9 @@ pub struct RequestCounts {
     pub hedged: u64,
     /// Bytes received from GETs of table data: what is billed as scanned.
     pub bytes_scanned: u64,
+    /// Bytes of table data that were still in memory from an earlier read; not among the above.
+    #[serde(default)]
+    pub bytes_remembered: u64,
     /// Bytes received from GETs of exchange objects.
     pub bytes_exchanged: u64,
     pub bytes_written: u64,
@@ -36,6 +39,7 @@ impl AddAssign for RequestCounts {
         self.retried += other.retried;
         self.hedged += other.hedged;
         self.bytes_scanned += other.bytes_scanned;
+        self.bytes_remembered += other.bytes_remembered;
         self.bytes_exchanged += other.bytes_exchanged;
         self.bytes_written += other.bytes_written;
     }

@@ -18,6 +18,8 @@ pub struct StorageSettings {
     /// Requests in flight over all queries of the process. Storage answers after tens of milliseconds whatever the number
     /// of cores, so this follows latency and bandwidth: 64 requests of 1 MiB at 30 ms are 2 GB/s.
     pub max_in_flight: usize,
+    /// MiB of table data that are kept in memory for later queries; 0 keeps nothing. Local files are left to the system.
+    pub cache_mib: u64,
     /// Longest time to connect.
     #[serde(with = "human")]
     pub connect_timeout: Duration,
@@ -42,6 +44,7 @@ impl Default for StorageSettings {
             region: None,
             endpoint: None,
             max_in_flight: 64,
+            cache_mib: 1024,
             connect_timeout: Duration::from_secs(3),
             first_byte_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(10),

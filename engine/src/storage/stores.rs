@@ -14,6 +14,7 @@ use object_store::{ClientOptions, ObjectStore};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use super::range_cache::RangeCache;
 use super::s3_client::S3Client;
 use super::{StorageSettings, StoreUrl};
 use crate::error::{Error, ErrorCode, Result};
@@ -26,12 +27,14 @@ pub struct ObjectStores {
     /// Of the clients that are S3's.
     signers: Mutex<HashMap<StoreUrl, Arc<dyn Signer>>>,
     in_flight: Arc<Semaphore>,
+    cache: Option<Arc<RangeCache>>,
 }
 
 impl ObjectStores {
     pub fn new(settings: StorageSettings) -> Self {
         let in_flight = Arc::new(Semaphore::new(settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { settings, credentials: None, clients: Mutex::default(), signers: Mutex::default(), in_flight }
+        let cache = (settings.cache_mib > 0).then(|| Arc::new(RangeCache::new(settings.cache_mib << 20)));
+        Self { settings, credentials: None, clients: Mutex::default(), signers: Mutex::default(), in_flight, cache }
     }
 
     /// Signs with these credentials, instead of those of the environment.
@@ -82,6 +85,10 @@ impl ObjectStores {
 
     pub(super) fn in_flight(&self) -> Arc<Semaphore> {
         Arc::clone(&self.in_flight)
+    }
+
+    pub(super) fn cache(&self) -> Option<Arc<RangeCache>> {
+        self.cache.clone()
     }
 
     fn build(&self, store: &StoreUrl) -> Result<Arc<dyn ObjectStore>> {

@@ -7,6 +7,9 @@ use crate::storage::{ReadAhead, StorageSettings};
 /// Part of the function's memory that queries may use; the rest is for the program, decoders and network buffers.
 const QUERY_SHARE_OF_MEMORY: f64 = 0.6;
 
+/// A warm worker keeps what it has read in this part of the function's memory: one in so many.
+const SHARE_OF_CACHE: u64 = 8;
+
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
     /// Bytes that operators may hold before they spill or fail.
@@ -43,6 +46,7 @@ impl WorkerSettings {
         Self {
             memory_bytes: (memory_mb as f64 * QUERY_SHARE_OF_MEMORY) as usize * 1024 * 1024,
             spill_bytes: spill_mb.unwrap_or(480) * 1024 * 1024,
+            storage: StorageSettings { cache_mib: memory_mb as u64 / SHARE_OF_CACHE, ..StorageSettings::default() },
             read_ahead: ReadAhead { buffer_bytes: memory_mb as u64 * 1024 * 1024 / 4, ..ReadAhead::default() },
             ..Self::default()
         }

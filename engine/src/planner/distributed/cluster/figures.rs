@@ -22,13 +22,14 @@ const PREFIX: &str = "arachne_";
 type Field = (&'static str, fn(&mut Figures) -> &mut u64);
 
 /// One place for both directions.
-const FIELDS: [Field; 16] = [
+const FIELDS: [Field; 17] = [
     ("arachne_get", |all| &mut all.stats.requests.get),
     ("arachne_head", |all| &mut all.stats.requests.head),
     ("arachne_list", |all| &mut all.stats.requests.list),
     ("arachne_put", |all| &mut all.stats.requests.put),
     ("arachne_delete", |all| &mut all.stats.requests.delete),
     ("arachne_bytes_scanned", |all| &mut all.stats.requests.bytes_scanned),
+    ("arachne_bytes_remembered", |all| &mut all.stats.requests.bytes_remembered),
     ("arachne_bytes_exchanged", |all| &mut all.stats.requests.bytes_exchanged),
     ("arachne_bytes_written", |all| &mut all.stats.requests.bytes_written),
     ("arachne_requests_retried", |all| &mut all.stats.requests.retried),
@@ -79,6 +80,7 @@ const _: fn(Figures) = |Figures { stats, rows_out: _, bytes_out: _ }| {
         put: _,
         delete: _,
         bytes_scanned: _,
+        bytes_remembered: _,
         bytes_exchanged: _,
         bytes_written: _,
         retried: _,
