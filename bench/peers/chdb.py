@@ -1,19 +1,23 @@
 """ClickHouse, in process as chDB, over S3 by its S3 table engine."""
 
+import os
 import re
+import tempfile
 
 from runner import glob, serve
 
 import chdb
 
-# What ClickHouse documents for the behaviour of standard SQL; the rest as it comes.
+# Its cache of remote files, and what it documents for the behaviour of standard SQL; the rest as it comes.
 SETTINGS = {
+    "enable_filesystem_cache": 1,
+    "filesystem_cache_name": "'s3'",
     "join_use_nulls": 1,
     "group_by_use_nulls": 1,
     "aggregate_functions_null_for_empty": 1,
     "cast_keep_nullable": 1,
     "data_type_default_nullable": 1,
-    "prefer_column_name_to_alias": 1,
+    "allow_lossy_numeric_supertype": 1,
     "joined_subquery_requires_alias": 0,
     "union_default_mode": "'DISTINCT'",
     "intersect_default_mode": "'DISTINCT'",
@@ -21,11 +25,23 @@ SETTINGS = {
 }
 
 
+# Its cache of remote files is on disk, and wants a server's configuration.
+CONFIG = """<clickhouse><filesystem_caches><s3>
+<path>{folder}/</path><max_size>{bytes}</max_size>
+</s3></filesystem_caches></clickhouse>"""
+CACHE_BYTES = 10 * 1024**3
+
+
 class ClickHouse:
     def __init__(self, job):
         self.s3 = job["s3"]
-        self.connection = chdb.connect(":memory:")
-        for name, value in {**SETTINGS, "max_threads": job["threads"], "session_timezone": "'UTC'"}.items():
+        self.folder = tempfile.TemporaryDirectory(prefix="clickhouse-", dir=os.path.dirname(job["result"]))
+        config = os.path.join(self.folder.name, "config.xml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(folder=os.path.join(self.folder.name, "cache"), bytes=CACHE_BYTES))
+        self.connection = chdb.connect(f":memory:?config-file={config}")
+        settings = {**SETTINGS, "max_threads": job["threads"], "session_timezone": "'UTC'"}
+        for name, value in settings.items():
             self.connection.query(f"SET {name} = {value}")
         self.version = f"{chdb.__version__} (ClickHouse {self.connection.query('SELECT version()', 'TSV').data().strip()})"
 
@@ -38,6 +54,7 @@ class ClickHouse:
 
     def close(self):
         self.connection.close()
+        self.folder.cleanup()
 
     def engine(self, table):
         url = glob(table).replace("s3:/", self.s3["endpoint"], 1)

@@ -28,11 +28,14 @@ def serve(connect):
     """Connects by `connect(job)` and answers until standard input says `end` or ends."""
     answers = take_stdout()
 
+    peer = None
+
     def say(event, **fields):
         print(json.dumps({"event": event, **fields}), file=answers, flush=True)
 
     try:
         forget_environment()
+        die_first()
         with open(sys.argv[1], encoding="utf-8") as file:
             job = json.load(file)
         peer = connect(job)
@@ -53,8 +56,17 @@ def serve(connect):
     except BaseException as error:  # engines raise their own, one of them even from BaseException (a Rust panic)
         traceback.print_exc()
         say("failed", message=" ".join(f"{type(error).__name__}: {error}".split())[:2000])
+        close_quietly(peer)
         leave(1)
     leave(0)
+
+
+def close_quietly(peer):
+    try:
+        if peer is not None:
+            peer.close()
+    except BaseException:
+        traceback.print_exc()
 
 
 def take_stdout():
@@ -68,6 +80,12 @@ def forget_environment():
     """Only the job says where S3 is and who asks."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
+
+
+def die_first():
+    """When the machine runs out of memory, it is the peer that ends, not the bench or S3. Children inherit it."""
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
 
 
 def save(table, path):

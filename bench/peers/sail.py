@@ -1,8 +1,12 @@
 """Sail: its Spark Connect server in this process, Spark's own client in front of it."""
 
 import os
+import re
 
 from runner import serve
+
+# A string, or a name in double quotes: Spark's SQL writes the second with backticks.
+QUOTED = re.compile(r"""('(?:[^']|'')*')|"([^"]*)\"""")
 
 
 class Sail:
@@ -35,6 +39,7 @@ class Sail:
             self.read(table).createOrReplaceTempView(table["name"])
 
     def query(self, sql):
+        sql = QUOTED.sub(lambda found: found[1] or f"`{found[2]}`", sql)
         return self.spark.sql(sql).toArrow()
 
     def close(self):
