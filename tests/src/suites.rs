@@ -148,8 +148,7 @@ impl Suite {
         let asked: Vec<_> = self.queries.iter().map(|query| query.sql.as_str()).collect();
         let expected = expected_answers(&self.duckdb(), &self.dir.join("answers"), &asked);
         let expected = expected.with_context(|| format!("the queries of {}", self.name))?;
-        let with_units =
-            |(expected, query): (Expected, &Query)| expected.with_units((self.terms)(query.number));
+        let with_units = |(expected, query): (Expected, &Query)| expected.with_units((self.terms)(query.number));
         Ok(expected.into_iter().zip(&self.queries).map(with_units).collect())
     }
 }
