@@ -10,6 +10,7 @@ mod own_process;
 mod plan_files;
 mod plan_tasks;
 mod price;
+mod run;
 mod simulation;
 mod stage;
 mod summary;
@@ -31,6 +32,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// Side by side with other engines: times, CPU, memory, what reached S3, what it costs
+    Run(Box<run::RunOptions>),
+    /// What changed between two results of `run`
+    Compare(run::CompareOptions),
+    /// Writes results of `run` into the README
+    Readme(run::ReadmeOptions),
     /// What fanning out costs by itself: a small query, warm, embedded against the local Lambda
     Overhead(overhead::Options),
     /// What the coordinator itself takes for very many tasks
@@ -49,12 +56,34 @@ enum Bench {
     /// The function that the benches invoke; started by the local Lambda
     #[command(hide = true)]
     Worker,
+    /// A worker of compute `cluster`; started by `run`
+    #[command(hide = true)]
+    ClusterWorker,
+    /// Arachne as one of the engines of `run`
+    #[command(hide = true)]
+    Engine(run::EngineOptions),
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Bench::Engine(options) = &arguments.bench {
+        // As `arachne` does it, its threads are of its own making.
+        return run::serve_engine(options);
+    }
     let runtime = Runtime::new()?;
-    match arguments.bench {
+    let done = perform(arguments.bench, &runtime);
+    // What blocks, a program that is being installed for one, must not hold up the end.
+    runtime.shutdown_background();
+    done
+}
+
+fn perform(bench: Bench, runtime: &Runtime) -> Result<()> {
+    match bench {
+        Bench::Run(options) => runtime.block_on(run::run(&options)),
+        Bench::Compare(options) => run::compare(&options),
+        Bench::Readme(options) => run::rewrite_readme(&options),
+        Bench::Engine(options) => run::serve_engine(&options),
+        Bench::ClusterWorker => runtime.block_on(run::serve_cluster_worker()),
         Bench::Overhead(options) => runtime.block_on(overhead::run(&options)),
         Bench::PlanTasks(options) => runtime.block_on(plan_tasks::run(&options)),
         Bench::PlanFiles(options) => runtime.block_on(plan_files::run(&options)),

@@ -1,0 +1,25 @@
+//! TPC-DS by DuckDB's extension.
+
+use std::path::Path;
+
+use anyhow::Result;
+use arachne_tests::duckdb::DuckDb;
+use arachne_tests::suites::{TPCDS_TABLES, tpcds_queries};
+
+use super::{Query, copy};
+
+pub(super) const RECIPE: &str = "dsdgen of duckdb-extension-tpcds 1.5.5, files of 24 MiB, v1";
+
+pub(super) fn write(dir: &Path, scale: f64) -> Result<()> {
+    let db = DuckDb::new().dsdgen(&scale.to_string());
+    TPCDS_TABLES.iter().fold(db, |db, table| copy(db, table, dir)).perform()
+}
+
+pub(super) fn queries(cache: &Path) -> Result<Vec<Query>> {
+    let queries = tpcds_queries(cache)?.into_iter().map(|query| {
+        // A month's sales by the warehouse's square feet, of the web and of the catalogue.
+        let terms = if query.number == 66 { 2 } else { 1 };
+        Query { terms, ..Query::numbered(query.number, query.sql) }
+    });
+    Ok(queries.collect())
+}
