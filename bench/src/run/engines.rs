@@ -94,8 +94,7 @@ impl Engine {
         let requirements = folder.join(format!("{name}.txt"));
         let script = folder.join(format!("{name}.py"));
         let venv = Venv::of_requirements(&format!("bench-{name}"), &requirements)?;
-        let texts = [&requirements, &script, &folder.join("runner.py")].map(fs::read_to_string);
-        let texts = texts.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let texts = texts_of(folder, name)?;
         Ok(Self {
             name: name.to_owned(),
             fingerprint: fingerprint(&texts),
@@ -119,6 +118,17 @@ fn peers_in(folder: &Path) -> Result<Vec<String>> {
     }
     names.sort_by_key(|name| (name != BASELINE, name.clone()));
     Ok(names)
+}
+
+/// What a peer's program is made of: the files that begin with its name, and what all share.
+fn texts_of(folder: &Path, name: &str) -> Result<Vec<String>> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    paths.retain(|path| {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        path.is_file() && (stem == "runner" || stem == name || stem.starts_with(&format!("{name}_")))
+    });
+    paths.sort();
+    Ok(paths.into_iter().map(fs::read_to_string).collect::<Result<_, _>>()?)
 }
 
 fn chosen(asked: &[String], all: &[String]) -> Result<Vec<String>> {
