@@ -19,7 +19,8 @@ import sys
 import time
 import traceback
 
-# The engines' files are named after the engines: their own folder must not come before the packages.
+# The engines' files are named after the engines: their own folder must not come before the packages. What else an engine's file wants
+# from there, it imports before this module.
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if os.path.abspath(path) != HERE]
 

@@ -1,12 +1,9 @@
 """Sail: its Spark Connect server in this process, Spark's own client in front of it."""
 
 import os
-import re
 
+import spark_sql
 from runner import serve
-
-# A string, or a name in double quotes: Spark's SQL writes the second with backticks.
-QUOTED = re.compile(r"""('(?:[^']|'')*')|"([^"]*)\"""")
 
 
 class Sail:
@@ -39,8 +36,7 @@ class Sail:
             self.read(table).createOrReplaceTempView(table["name"])
 
     def query(self, sql):
-        sql = QUOTED.sub(lambda found: found[1] or f"`{found[2]}`", sql)
-        return self.spark.sql(sql).toArrow()
+        return self.spark.sql(spark_sql.spark_sql(sql)).toArrow()
 
     def close(self):
         self.spark.stop()
@@ -49,12 +45,8 @@ class Sail:
     def read(self, table):
         if table["format"] == "parquet":
             return self.spark.read.parquet(table["url"])
-        columns = ", ".join(f"`{name}` {spark_type(of_type)}" for name, of_type in table["columns"])
+        columns = spark_sql.columns(table["columns"])
         return self.spark.read.schema(columns).option("header", True).option("escape", '"').csv(table["url"])
-
-
-def spark_type(name):
-    return {"varchar": "string", "timestamp": "timestamp_ntz"}.get(name, name)
 
 
 serve(Sail)
