@@ -27,10 +27,6 @@ use tracing_subscriber::EnvFilter;
 
 use exit::Exit;
 
-/// The system's allocator keeps threads waiting for each other where many allocate batches at once (docs/performance.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A serverless SQL engine over S3.
 ///
 /// Plans a query, fans its fragments out to AWS Lambda workers that read Parquet and CSV straight from S3, merges their

@@ -16,6 +16,8 @@ use crate::error::{Error, ErrorCode, Result};
 /// Below this size a file's footer is small, and a long guess would read most of the file.
 const SMALL_FILE: u64 = 32 * 1024 * 1024;
 const SMALL_FOOTER: usize = 64 * 1024;
+/// A file of at most so many bytes is read whole, once: a second request takes longer than the bytes that nobody needs.
+const READ_WHOLE: u64 = 256 * 1024;
 
 /// A file's footer and the Arrow schema it stands for.
 pub(super) struct Footer {
@@ -36,7 +38,12 @@ impl Footer {
 /// Bytes from a file's end that most likely hold its footer.
 pub(super) fn footer_guess(context: &LakeContext, file: &LakeFile) -> Option<usize> {
     let guess = context.parquet().global.metadata_size_hint?;
-    Some(if file.object.size < SMALL_FILE { guess.min(SMALL_FOOTER) } else { guess })
+    Some(match file.object.size {
+        // What is read is kept, and the data is then there when it is asked for.
+        size @ ..=READ_WHOLE => size as usize,
+        ..SMALL_FILE => guess.min(SMALL_FOOTER),
+        _ => guess,
+    })
 }
 
 /// The footers of files, in their order, several at once and through the shared cache.

@@ -34,7 +34,7 @@ pub use metered::{Metered, StoreMeter, Traffic};
 pub use pinned::{Pinned, Pins, pins_of};
 pub use query_stores::{QueryStores, exchange_store};
 pub use ranges::{RangePolicy, Ranged};
-pub use read_ahead::{ReadAhead, ReadAheadExec, read_ahead};
+pub use read_ahead::{ReadAhead, ReadAheadExec, Start, read_ahead};
 pub use requests::RequestCounts;
 pub use retry::{HedgeSettings, Repeat, RetrySettings};
 pub use scans::prepare_scans;

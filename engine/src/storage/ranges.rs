@@ -65,7 +65,7 @@ impl Ranged {
         Self { fetcher, policy, cache: None }
     }
 
-    /// Keeps what [`get_ranges`](ObjectStore::get_ranges) fetches, and looks there first.
+    /// Keeps what is fetched, and looks there first for [`get_ranges`](ObjectStore::get_ranges).
     pub(super) fn with_cache(self, cache: QueryCache) -> Self {
         Self { cache: Some(cache), ..self }
     }
@@ -125,8 +125,8 @@ impl Fetcher {
         exact_bytes(location, result).await
     }
 
-    /// The answer; the body of a short range comes whole, so that the bound on requests holds for it too.
-    async fn get(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+    /// The answer; the body of a short range comes whole, so that the bound on requests holds for it too, and is kept.
+    async fn get(&self, location: &Path, options: GetOptions, cache: Option<QueryCache>) -> Result<GetResult> {
         let short = matches!(&options.range, Some(GetRange::Bounded(range)) if range.end - range.start <= SHORT_BODY);
         let permit = self.permit().await?;
         let mut result = self.inner.get_opts(location, options).await?;
@@ -134,6 +134,9 @@ impl Fetcher {
         match result.payload {
             GetResultPayload::Stream(_) if short => {
                 let body = exact_bytes(location, result).await?;
+                if let Some(cache) = cache {
+                    cache.put(location, range.start, &body);
+                }
                 let payload = GetResultPayload::Stream(futures::stream::iter([Ok(body)]).boxed());
                 Ok(GetResult { payload, meta, range, attributes })
             }
@@ -170,8 +173,8 @@ async fn exact_bytes(location: &Path, result: GetResult) -> Result<Bytes> {
 #[async_trait]
 impl ObjectStore for Ranged {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let (fetcher, location) = (Arc::clone(&self.fetcher), location.clone());
-        driven(async move { fetcher.get(&location, options).await }).await
+        let (fetcher, location, cache) = (Arc::clone(&self.fetcher), location.clone(), self.cache.clone());
+        driven(async move { fetcher.get(&location, options, cache).await }).await
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

@@ -3,6 +3,9 @@
 //! DataFusion reads one file per partition, one row group after the other, and plans one partition per core: over S3 its
 //! time is waiting. Planning more partitions would multiply hash tables and exchanges; so only the scan is cut finer, and
 //! [`ReadAheadExec`] brings its many streams back to the number of partitions that the rest of the plan was made for.
+//!
+//! And one scan waits for another: a join reads its build side before it opens the other. What is small costs little but that wait,
+//! so small scans all begin with the query.
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,40 +44,49 @@ pub struct ReadAhead {
     /// Bytes that the streams of one scan may hold, by estimate: a stream holds the projected columns of one row group,
     /// taken to be 128 MiB, or the whole file where that is smaller. Never fewer streams than partitions, though.
     pub buffer_bytes: u64,
+    /// A scan that reads no more, by estimate, begins when the query does. It may then read what a filter that a join makes later
+    /// would have left out.
+    pub eager_bytes: u64,
 }
 
 impl Default for ReadAhead {
     fn default() -> Self {
-        Self { in_flight: 16, buffer_bytes: 512 * 1024 * 1024 }
+        Self { in_flight: 16, buffer_bytes: 512 * 1024 * 1024, eager_bytes: 32 * 1024 * 1024 }
     }
 }
 
 /// Cuts every file scan of a plan finer and puts a [`ReadAheadExec`] over it.
 ///
 /// Left as they are: scans whose order or partitioning the plan relies on, scans with a pushed-down LIMIT (they would
-/// fetch what nobody reads), and scans that have as many streams already. A file is cut only where its source allows:
+/// fetch what nobody reads), and large scans that have as many streams already. A file is cut only where its source allows:
 /// never compressed text, never text with quoted newlines.
 pub fn read_ahead(plan: Arc<dyn ExecutionPlan>, settings: &ReadAhead) -> Result<Arc<dyn ExecutionPlan>> {
     let rewritten = plan.transform_up(|node| {
-        let finer = node
-            .downcast_ref::<DataSourceExec>()
-            .and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>())
-            .map(|scan| cut_finer(scan, settings))
-            .transpose()?
-            .flatten();
-        let Some(finer) = finer else { return Ok(Transformed::no(node)) };
-        let partitions = node.output_partitioning().partition_count();
-        let ahead = ReadAheadExec::try_new(DataSourceExec::from_data_source(finer), partitions)?;
+        let scan = node.downcast_ref::<DataSourceExec>();
+        let scan = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
+        let Some(scan) = scan.filter(|scan| is_free(scan)) else { return Ok(Transformed::no(node)) };
+        let size = ScanBytes::of(scan)?;
+        let start = if size.read <= settings.eager_bytes { Start::WithTheQuery } else { Start::WhenPolled };
+        let input = match cut_finer(scan, size.wanted_streams(settings))? {
+            Some(finer) => DataSourceExec::from_data_source(finer) as _,
+            None if start == Start::WithTheQuery => Arc::clone(&node),
+            None => return Ok(Transformed::no(node)),
+        };
+        let ahead = ReadAheadExec::try_new(input, node.output_partitioning().partition_count(), start)?;
         Ok(Transformed::yes(Arc::new(ahead) as _))
     });
     Ok(rewritten.data()?)
 }
 
-fn cut_finer(scan: &FileScanConfig, settings: &ReadAhead) -> DataFusionResult<Option<FileScanConfig>> {
-    let ordered = scan.preserve_order || !scan.output_ordering.is_empty() || scan.output_partitioning.is_some();
+/// Whether its files may be read in any order and to their end.
+fn is_free(scan: &FileScanConfig) -> bool {
+    let is_ordered = scan.preserve_order || !scan.output_ordering.is_empty() || scan.output_partitioning.is_some();
+    !is_ordered && scan.limit.is_none() && !scan.file_groups.is_empty()
+}
+
+fn cut_finer(scan: &FileScanConfig, streams: usize) -> DataFusionResult<Option<FileScanConfig>> {
     let partitions = scan.file_groups.len();
-    let streams = wanted_streams(scan, settings)?;
-    if ordered || scan.limit.is_some() || partitions == 0 || streams <= partitions {
+    if streams <= partitions {
         return Ok(None);
     }
     let by_range = scan.repartitioned(streams, 0, None)?;
@@ -89,16 +101,33 @@ fn cut_finer(scan: &FileScanConfig, settings: &ReadAhead) -> DataFusionResult<Op
     Ok(Some(FileScanConfigBuilder::from(scan.clone()).with_file_groups(groups).build()))
 }
 
-fn wanted_streams(scan: &FileScanConfig, settings: &ReadAhead) -> DataFusionResult<usize> {
-    let files: Vec<_> = scan.file_groups.iter().flat_map(|group| group.iter()).collect();
-    let total: u64 = files.iter().map(|file| file.effective_size()).sum();
-    let largest = files.iter().map(|file| file.object_meta.size).max().unwrap_or(0);
-    let columns = scan.file_schema().fields().len().max(1) as u64;
-    let projected = (scan.projected_schema()?.fields().len().max(1) as u64).min(columns);
-    let held = (largest.min(ROW_GROUP) * projected / columns).max(MIN_HELD);
-    let affordable = (settings.buffer_bytes / held).max(1);
-    let useful = total.div_ceil(MIN_PIECE).max(files.len() as u64);
-    Ok(useful.min(affordable).min(settings.in_flight as u64) as usize)
+/// The size of a scan, by estimate.
+struct ScanBytes {
+    files: u64,
+    /// Of the files.
+    total: u64,
+    /// Of the columns that are read, taken to be of one size.
+    read: u64,
+    /// That one stream holds.
+    held: u64,
+}
+
+impl ScanBytes {
+    fn of(scan: &FileScanConfig) -> DataFusionResult<Self> {
+        let files: Vec<_> = scan.file_groups.iter().flat_map(|group| group.iter()).collect();
+        let total: u64 = files.iter().map(|file| file.effective_size()).sum();
+        let largest = files.iter().map(|file| file.object_meta.size).max().unwrap_or(0);
+        let columns = scan.file_schema().fields().len().max(1) as u64;
+        let projected = (scan.projected_schema()?.fields().len().max(1) as u64).min(columns);
+        let held = (largest.min(ROW_GROUP) * projected / columns).max(MIN_HELD);
+        Ok(Self { files: files.len() as u64, total, read: total / columns * projected, held })
+    }
+
+    fn wanted_streams(&self, settings: &ReadAhead) -> usize {
+        let affordable = (settings.buffer_bytes / self.held).max(1);
+        let useful = self.total.div_ceil(MIN_PIECE).max(self.files);
+        useful.min(affordable).min(settings.in_flight as u64) as usize
+    }
 }
 
 /// One file per group while groups last, then by turns, the largest first.
@@ -113,19 +142,28 @@ fn whole_files(scan: &FileScanConfig, streams: usize) -> Vec<FileGroup> {
     groups.into_iter().map(FileGroup::new).collect()
 }
 
+/// When the inputs of a [`ReadAheadExec`] start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// When an output is first polled, so that a join's filter is there before its probe side is opened.
+    WhenPolled,
+    /// With the query, whoever polls.
+    WithTheQuery,
+}
+
 /// Runs `n` input partitions at once behind `p` output partitions: input `i` feeds output `i % p`, in no order.
 ///
-/// Inputs start when their output is first polled, so a join's filter is there before its probe side is opened. Each runs
-/// as a task of its own, with one finished batch waiting for each input; dropping the output stops them.
+/// Each input runs as a task of its own, with one finished batch waiting for each; dropping the output stops them.
 #[derive(Debug)]
 pub struct ReadAheadExec {
     input: Arc<dyn ExecutionPlan>,
+    start: Start,
     properties: Arc<PlanProperties>,
 }
 
 impl ReadAheadExec {
     /// Fails when there are more outputs than inputs.
-    pub fn try_new(input: Arc<dyn ExecutionPlan>, partitions: usize) -> DataFusionResult<Self> {
+    pub fn try_new(input: Arc<dyn ExecutionPlan>, partitions: usize, start: Start) -> DataFusionResult<Self> {
         let inputs = input.output_partitioning().partition_count();
         if partitions == 0 || partitions > inputs {
             return internal_err!("cannot feed {partitions} partitions from {inputs} inputs");
@@ -139,7 +177,7 @@ impl ReadAheadExec {
             input.pipeline_behavior(),
             input.boundedness(),
         );
-        Ok(Self { input, properties: Arc::new(properties) })
+        Ok(Self { input, start, properties: Arc::new(properties) })
     }
 
     fn partitions(&self) -> usize {
@@ -150,7 +188,11 @@ impl ReadAheadExec {
 impl DisplayAs for ReadAheadExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inputs = self.input.output_partitioning().partition_count();
-        write!(f, "ReadAheadExec: streams={inputs}, partitions={}", self.partitions())
+        write!(f, "ReadAheadExec: streams={inputs}, partitions={}", self.partitions())?;
+        match self.start {
+            Start::WhenPolled => Ok(()),
+            Start::WithTheQuery => write!(f, ", eager"),
+        }
     }
 }
 
@@ -184,15 +226,20 @@ impl ExecutionPlan for ReadAheadExec {
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let [input] = <[_; 1]>::try_from(children)
             .map_err(|_| DataFusionError::Internal("ReadAheadExec has one child".to_owned()))?;
-        Ok(Arc::new(Self::try_new(input, self.partitions())?))
+        Ok(Arc::new(Self::try_new(input, self.partitions(), self.start)?))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
         let inputs: Vec<_> =
             (partition..self.input.output_partitioning().partition_count()).step_by(self.partitions()).collect();
         let (input, schema) = (Arc::clone(&self.input), self.schema());
-        let started = futures::stream::once(async move { start(&input, inputs, &context) }).try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, started)))
+        match self.start {
+            Start::WithTheQuery => start(&input, inputs, &context),
+            Start::WhenPolled => {
+                let started = futures::stream::once(async move { start(&input, inputs, &context) }).try_flatten();
+                Ok(Box::pin(RecordBatchStreamAdapter::new(schema, started)))
+            }
+        }
     }
 
     fn child_stats_requests(&self, _: Option<usize>) -> Vec<ChildStats> {

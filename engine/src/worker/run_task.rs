@@ -155,7 +155,7 @@ impl Worker {
         }
         let mut fragment = Fragment::decode(&plan, task, &options, inputs, Arc::clone(&surroundings.runtime))?;
         let read_ahead = match request.low_memory {
-            true => ReadAhead { in_flight: 1, ..self.settings.read_ahead },
+            true => ReadAhead { in_flight: 1, eager_bytes: 0, ..self.settings.read_ahead },
             false => self.settings.read_ahead,
         };
         fragment.plan = refuse_large_joins(prepare_scans(fragment.plan, &read_ahead)?)?;

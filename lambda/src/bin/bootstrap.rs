@@ -3,10 +3,6 @@
 use arachne_engine::worker::{Worker, WorkerSettings};
 use arachne_lambda::{handler, logging};
 
-/// The system's allocator keeps threads waiting for each other where many allocate batches at once (docs/performance.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Lambda gives a function one vCPU for so many MB
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
 const MB_PER_VCPU: usize = 1769;

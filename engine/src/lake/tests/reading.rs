@@ -53,7 +53,8 @@ async fn rows_are_the_same_however_far_it_reads_ahead() {
 async fn streams_are_bounded_by_number_and_by_memory() {
     let lake = lake(9, 10).await;
     let query = lake.query();
-    let streams = |settings| {
+    let streams = |in_flight, buffer_bytes| {
+        let settings = ReadAhead { in_flight, buffer_bytes, eager_bytes: 0 };
         let session = query.session.clone();
         async move {
             let plan =
@@ -64,11 +65,34 @@ async fn streams_are_bounded_by_number_and_by_memory() {
         }
     };
     let mib = 1024 * 1024;
-    assert_eq!(streams(ReadAhead { in_flight: 5, buffer_bytes: 100 * mib }).await, Some(5));
-    assert_eq!(streams(ReadAhead { in_flight: 64, buffer_bytes: 100 * mib }).await, Some(9));
-    assert_eq!(streams(ReadAhead { in_flight: 64, buffer_bytes: 4 * mib }).await, Some(4));
-    assert_eq!(streams(ReadAhead { in_flight: 64, buffer_bytes: 1 }).await, None);
-    assert_eq!(streams(ReadAhead { in_flight: 2, buffer_bytes: 100 * mib }).await, None);
+    assert_eq!(streams(5, 100 * mib).await, Some(5));
+    assert_eq!(streams(64, 100 * mib).await, Some(9));
+    assert_eq!(streams(64, 4 * mib).await, Some(4));
+    assert_eq!(streams(64, 1).await, None);
+    assert_eq!(streams(2, 100 * mib).await, None);
+}
+
+#[tokio::test]
+async fn small_scans_begin_with_the_query() {
+    let lake = lake(2, 3000).await;
+    let sql = "select a.id from t a join t b on a.id = b.id where b.g = 3 and a.id % 100 = 10";
+    for (eager_bytes, eager) in [(u64::MAX, 2), (0, 0)] {
+        let query = lake.query();
+        let plan = query.session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+        let plan = read_ahead(plan, &ReadAhead { eager_bytes, ..ReadAhead::default() }).unwrap();
+        assert_eq!(shown(&plan).matches(", eager").count(), eager, "{}", shown(&plan));
+        let before = query.requests().get;
+        let rows = execute_stream(plan, query.session.task_ctx()).unwrap();
+        // Nobody asks for a row.
+        for _ in 0..100 {
+            if query.requests().get > before {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        assert_eq!(query.requests().get > before, eager > 0, "{eager_bytes}");
+        drop(rows);
+    }
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ pub struct HedgeSettings {
 
 impl Default for HedgeSettings {
     fn default() -> Self {
-        Self { share: 0.05, allowance: 8, factor: 4.0, floor: Duration::from_millis(200) }
+        Self { share: 0.05, allowance: 8, factor: 2.5, floor: Duration::from_millis(75) }
     }
 }
 
@@ -124,9 +124,9 @@ mod tests {
     #[test]
     fn an_answer_is_late_against_its_size() {
         let hedges = Hedges::new(HedgeSettings::default());
-        assert_eq!(hedges.start(1000), Duration::from_millis(200), "the floor");
+        assert_eq!(hedges.start(1000), Duration::from_millis(75), "the floor");
         let large = hedges.start(8 * MIB);
-        assert!(large > Duration::from_millis(700) && large < Duration::from_millis(900), "{large:?}");
+        assert!(large > Duration::from_millis(450) && large < Duration::from_millis(550), "{large:?}");
     }
 
     #[test]
@@ -135,11 +135,11 @@ mod tests {
         for _ in 0..RECENT {
             hedges.observe(8 * MIB, Duration::from_secs(2));
         }
-        assert!(hedges.start(8 * MIB) >= Duration::from_millis(7900));
+        assert!(hedges.start(8 * MIB) >= Duration::from_millis(4900));
         for _ in 0..RECENT {
             hedges.observe(8 * MIB, Duration::from_millis(100));
         }
-        assert!(hedges.start(8 * MIB) < Duration::from_secs(1), "and it is forgotten again");
+        assert!(hedges.start(8 * MIB) < Duration::from_millis(600), "and it is forgotten again");
     }
 
     #[test]
