@@ -25,6 +25,7 @@ class Spark:
         for key, value in {
             "spark.driver.extraClassPath": ":".join(jars),
             "spark.local.dir": self.folder.name,
+            "spark.sql.warehouse.dir": self.folder.name,
             "spark.driver.memory": f"{memory_bytes() // 2 // 1024**2}m",
             "spark.sql.shuffle.partitions": 3 * job["threads"],
             "spark.sql.session.timeZone": "UTC",

@@ -97,11 +97,11 @@ impl Venv {
         Command::new(self.program(name))
     }
 
-    /// An environment with what a file of pip's lists.
+    /// An environment with what a file of pip's lists, and nothing else: what those packages need, it lists too.
     pub fn of_requirements(name: &str, file: &Path) -> Result<Self> {
         let listed = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
         let file = file.display().to_string();
-        Self::try_make(name, &listed, &["--requirement", &file])
+        Self::try_make(name, &listed, &["--no-deps", "--requirement", &file])
     }
 
     fn make(name: &str, packages: &[&str]) -> Self {
