@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
-use arachne_catalog::MemoryCatalog;
+use arachne_catalog::{Catalog, MemoryCatalog};
 use arachne_engine::access::Access;
 use arachne_engine::invoker::{Bill, InvocationReply, InvokeError, WorkerInvoker};
 use arachne_engine::protocol::{Attempt, Blob, TaskOutput, TaskResponse, TaskStats};
@@ -31,10 +31,14 @@ pub(crate) struct LocalLake {
 
 impl LocalLake {
     pub(crate) fn set_up() -> Result<Self> {
+        Self::with_catalog(Arc::new(MemoryCatalog::new()))
+    }
+
+    pub(crate) fn with_catalog(catalog: Arc<dyn Catalog>) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let invoker = Arc::new(AnswersAtOnce::default());
         let parts = QueryServiceParts {
-            catalog: Arc::new(MemoryCatalog::new()),
+            catalog,
             stores: Arc::new(ObjectStores::new(Default::default())),
             invoker: Some(Arc::clone(&invoker) as _),
             settings: EngineSettings::default(),

@@ -2,12 +2,14 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 
+mod concurrency;
 mod data;
 mod doors;
 mod local_lake;
 mod overhead;
 mod own_process;
 mod plan_files;
+mod plan_partitions;
 mod plan_tasks;
 mod price;
 mod run;
@@ -44,10 +46,14 @@ enum Bench {
     PlanTasks(plan_tasks::Options),
     /// What planning takes over very many files
     PlanFiles(plan_files::Options),
+    /// What planning takes over very many partitions of a catalog table
+    PlanPartitions(plan_partitions::Options),
     /// Time and dollars of the same query on more and more workers
     Price(price::Options),
     /// Thousands of workers in virtual time, under Lambda's rules of scaling
     Simulate(simulation::Options),
+    /// Many clients with small queries, beside DuckDB
+    Concurrency(concurrency::Options),
     /// What the doors cost: latency, large results, slow clients
     Doors(doors::Options),
     /// Sends the rows of a Parquet file from memory; what doors are measured against
@@ -87,8 +93,10 @@ fn perform(bench: Bench, runtime: &Runtime) -> Result<()> {
         Bench::Overhead(options) => runtime.block_on(overhead::run(&options)),
         Bench::PlanTasks(options) => runtime.block_on(plan_tasks::run(&options)),
         Bench::PlanFiles(options) => runtime.block_on(plan_files::run(&options)),
+        Bench::PlanPartitions(options) => runtime.block_on(plan_partitions::run(&options)),
         Bench::Price(options) => runtime.block_on(price::run(&options)),
         Bench::Simulate(options) => simulation::run(&options),
+        Bench::Concurrency(options) => runtime.block_on(concurrency::run(&options)),
         Bench::Doors(options) => runtime.block_on(doors::run(&options)),
         Bench::RawFlight { address, file } => runtime.block_on(doors::serve_raw_flight(address, &file)),
         Bench::Worker => {

@@ -19,6 +19,9 @@ pub mod formats;
 pub mod invoker;
 #[cfg(feature = "coordinator")]
 pub mod lake;
+#[cfg(feature = "coordinator")]
+#[doc(hidden)]
+pub mod measured;
 mod planner;
 pub mod protocol;
 #[cfg(feature = "coordinator")]

@@ -16,6 +16,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 pub(crate) use raw_flight::serve as serve_raw_flight;
+pub(crate) use server::Server;
 
 use crate::stage;
 

@@ -12,7 +12,7 @@ use tonic::transport::Channel;
 /// How long the server may take to answer for the first time.
 const START: Duration = Duration::from_secs(20);
 
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     http: SocketAddr,
     flight: SocketAddr,
@@ -21,6 +21,11 @@ pub(super) struct Server {
 impl Server {
     /// The program that lies beside this one.
     pub(super) async fn start(dir: &Path) -> Result<Self> {
+        Self::start_with(dir, &[]).await
+    }
+
+    /// With more variables in its environment.
+    pub(crate) async fn start_with(dir: &Path, variables: &[(String, String)]) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name("arachne");
         ensure!(program.exists(), "{} is missing: build it with `cargo build --release`", program.display());
         let (http, flight) = (free_address()?, free_address()?);
@@ -29,6 +34,7 @@ impl Server {
             .env("ARACHNE_HTTP__ADDRESS", http.to_string())
             .env("ARACHNE_FLIGHT_SQL__ADDRESS", flight.to_string())
             .env("ARACHNE_CATALOG__PATH", dir.join("catalog.sqlite"))
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .kill_on_drop(true)
             .spawn()?;
         let server = Self { child, http, flight };
@@ -43,7 +49,7 @@ impl Server {
         Ok(())
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.http)
     }
 

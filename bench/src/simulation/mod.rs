@@ -39,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5)]
     runs: u64,
     /// Where `simulation.md` and `simulation.json` are written
-    #[arg(long, default_value = "bench/results")]
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/results"))]
     results: PathBuf,
 }
 

@@ -6,6 +6,8 @@
 #[cfg(feature = "coordinator")]
 mod cleanup;
 pub(crate) mod layout;
+#[cfg(feature = "coordinator")]
+pub(crate) mod measured;
 mod partition_buffer;
 mod reader;
 mod reader_memory;

@@ -71,20 +71,7 @@ impl Fragment {
         inputs: FragmentInputs,
         runtime: Arc<RuntimeEnv>,
     ) -> Result<Self> {
-        let mut config = SessionConfig::new();
-        for (name, value) in options {
-            config.options_mut().set(name, value)?;
-        }
-        let (task_index, task_count) = task;
-        let config = config
-            .with_distributed_channel_resolver(ExchangeResolver(Arc::new(inputs)))
-            .with_distributed_user_codec(ArachneCodec)
-            .with_extension(Arc::new(DistributedTaskContext { task_index, task_count }));
-        let context = SessionContext::new_with_config_rt(config, runtime).task_ctx();
-        let codec = DistributedCodec::new_combined_with_user(context.session_config());
-        let converter = DeduplicatingProtoConverter {};
-        let root =
-            on_a_deep_stack(|| physical_plan_from_bytes_with_proto_converter(plan, &context, &codec, &converter))?;
+        let (root, context) = decode_root(plan, task, options, inputs, runtime)?;
         Ok(Self::behead(root, context))
     }
 
@@ -115,6 +102,30 @@ impl Fragment {
         };
         Self { plan, context, partitioning }
     }
+}
+
+/// The fragment's whole plan, its head included, and the session it was decoded in.
+pub(super) fn decode_root(
+    plan: &[u8],
+    task: (usize, usize),
+    options: &[(String, String)],
+    inputs: FragmentInputs,
+    runtime: Arc<RuntimeEnv>,
+) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>)> {
+    let mut config = SessionConfig::new();
+    for (name, value) in options {
+        config.options_mut().set(name, value)?;
+    }
+    let (task_index, task_count) = task;
+    let config = config
+        .with_distributed_channel_resolver(ExchangeResolver(Arc::new(inputs)))
+        .with_distributed_user_codec(ArachneCodec)
+        .with_extension(Arc::new(DistributedTaskContext { task_index, task_count }));
+    let context = SessionContext::new_with_config_rt(config, runtime).task_ctx();
+    let codec = DistributedCodec::new_combined_with_user(context.session_config());
+    let converter = DeduplicatingProtoConverter {};
+    let root = on_a_deep_stack(|| physical_plan_from_bytes_with_proto_converter(plan, &context, &codec, &converter))?;
+    Ok((root, context))
 }
 
 /// Read off the head of a stage's plan.

@@ -18,6 +18,8 @@ mod cut;
 #[cfg(feature = "coordinator")]
 mod leaf_splits;
 #[cfg(feature = "coordinator")]
+pub(crate) mod measured;
+#[cfg(feature = "coordinator")]
 mod repair;
 #[cfg(feature = "coordinator")]
 mod single_partition_guard;

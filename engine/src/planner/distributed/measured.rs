@@ -1,0 +1,47 @@
+//! A fragment on its way between coordinator and worker, both halves apart, for the bench.
+
+use std::sync::Arc;
+
+use datafusion::execution::TaskContext;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion_distributed::MaybeEncoded;
+
+use super::channel::compress;
+use super::fragment::decode_root;
+use crate::error::{Error, Result};
+use crate::exchange::Source;
+use crate::protocol::TaskRequest;
+
+/// The decoded plan of a request, with all that it needs to be encoded again.
+#[derive(Debug)]
+pub struct FragmentTrial {
+    root: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+}
+
+impl FragmentTrial {
+    /// What a worker does before it runs a fragment: decompresses and decodes its plan. The fragment's inputs stay closed.
+    ///
+    /// # Errors
+    /// For a request that is not of this version.
+    pub fn decode(request: &TaskRequest) -> Result<Self> {
+        let plan = zstd::stream::decode_all(&request.plan.0[..])
+            .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
+        let task = (request.attempt.task.task as usize, request.task_count as usize);
+        let runtime = Arc::new(RuntimeEnv::default());
+        let source = Source::new(request.run, None, &runtime.memory_pool);
+        let inputs = super::FragmentInputs::new(source, Vec::new());
+        let (root, context) = decode_root(&plan, task, &request.options, inputs, runtime)?;
+        Ok(Self { root, context })
+    }
+
+    /// What the coordinator does with the plan of each task: encodes and compresses it.
+    ///
+    /// # Errors
+    /// For a plan that cannot travel.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let bytes = MaybeEncoded::Decoded(Arc::clone(&self.root)).encode(&self.context)?;
+        Ok(compress(&bytes)?)
+    }
+}
