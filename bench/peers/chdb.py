@@ -62,8 +62,9 @@ class ClickHouse:
         if table["format"] == "parquet":
             return f"ENGINE = S3({login}, 'Parquet')"
         columns = ", ".join(f"`{name}` {of_type}" for name, of_type in table["columns"] + table["partitions"])
-        # Its Date ends in 2149 but begins in 1970.
+        # Its Date begins in 1970, its DateTime has whole seconds.
         columns = re.sub(r"\bdate\b", "Date32", columns)
+        columns = re.sub(r"\btimestamp\b", "DateTime64(6)", columns)
         return f"({columns}) ENGINE = S3({login}, 'CSVWithNames')"
 
 

@@ -43,10 +43,12 @@ class Sail:
         self.server.stop()
 
     def read(self, table):
+        url = table["url"]
+        columns = spark_sql.columns(table["columns"] + table["partitions"])
         if table["format"] == "parquet":
-            return self.spark.read.parquet(table["url"])
-        columns = spark_sql.columns(table["columns"])
-        return self.spark.read.schema(columns).option("header", True).option("escape", '"').csv(table["url"])
+            # The types of partitions are nowhere in the files.
+            return (self.spark.read.schema(columns) if table["partitions"] else self.spark.read).parquet(url)
+        return self.spark.read.schema(columns).option("header", True).option("escape", '"').csv(url)
 
 
 serve(Sail)

@@ -61,9 +61,10 @@ class Spark:
 
     def read(self, table):
         url = table["url"].replace("s3://", "s3a://", 1)
+        columns = spark_sql.columns(table["columns"] + table["partitions"])
         if table["format"] == "parquet":
-            return self.spark.read.parquet(url)
-        columns = spark_sql.columns(table["columns"])
+            # The types of partitions are nowhere in the files.
+            return (self.spark.read.schema(columns) if table["partitions"] else self.spark.read).parquet(url)
         return self.spark.read.schema(columns).option("header", True).option("escape", '"').csv(url)
 
 
