@@ -53,7 +53,7 @@ class Daft:
 
 
 def without_decimals(field):
-    """Daft's rule for the product of two decimals leaves 38 digits after two of them, and then fails: its users compute with doubles."""
+    """The product of two decimals has 38 digits in Daft, and a third factor fails for want of more: its users compute with doubles."""
     column = daft.col(field.name)
     return column.cast(daft.DataType.float64()) if "Decimal" in str(field.dtype) else column
 
