@@ -14,7 +14,11 @@ class DataFusion:
 
     def __init__(self, job):
         self.s3 = job["s3"]
-        self.context = datafusion.SessionContext(datafusion.SessionConfig().with_target_partitions(job["threads"]))
+        config = datafusion.SessionConfig().with_target_partitions(job["threads"])
+        if any(name != name.lower() for table in job["tables"] for name, _ in table["columns"]):
+            # Names without quotes are folded to small letters, and columns with capitals not found.
+            config = config.set("datafusion.sql_parser.enable_ident_normalization", "false")
+        self.context = datafusion.SessionContext(config)
 
     def register(self, tables):
         for bucket in {table["url"].split("/")[2] for table in tables}:

@@ -7,7 +7,12 @@ QUOTED = re.compile(r"""('(?:[^']|'')*')|"([^"]*)\"""")
 
 
 def spark_sql(sql):
-    return QUOTED.sub(lambda found: found[1] or f"`{found[2]}`", sql.rstrip().rstrip(";"))
+    return QUOTED.sub(lambda found: string(found[1]) if found[1] else f"`{found[2]}`", sql.rstrip().rstrip(";"))
+
+
+def string(quoted):
+    """A backslash begins an escape in Spark's strings, and a group of a regular expression is $1."""
+    return re.sub(r"\\(\d)", r"$\1", quoted).replace("\\", "\\\\")
 
 
 def columns(pairs):
