@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arachne_lambda::TwoLevelSettings;
 use serde::Serialize;
 
 use super::luck::Spread;
@@ -90,6 +91,7 @@ pub(super) struct Coordinator {
 
 impl Conditions {
     pub(super) fn new(concurrency: usize, max_in_flight: usize, warm: usize) -> Self {
+        let TwoLevelSettings { above, group } = TwoLevelSettings::default();
         let ms = |p50: f64, p99: f64| Spread { p50: p50 / 1000.0, p99: p99 / 1000.0 };
         Self {
             lambda: LambdaRules {
@@ -123,8 +125,8 @@ impl Conditions {
             coordinator: Coordinator {
                 calls_per_second: 250.0,
                 relay_calls_per_second: 250.0,
-                two_level_above: 256,
-                group: 32,
+                two_level_above: above,
+                group,
                 answers_together: true,
                 gather: Duration::from_millis(5),
                 max_in_flight,

@@ -141,7 +141,8 @@ impl<'a> World<'a> {
 
     fn happens(&mut self, what: Happening) {
         match what {
-            Happening::Tick if self.over => {}
+            // Another was set for an earlier time.
+            Happening::Tick if self.over || self.tick != Some(self.now) => {}
             Happening::Tick => {
                 self.tick = None;
                 self.tell(Event::Tick);

@@ -29,7 +29,7 @@ use crate::protocol::{
 /// How long workers that were told to stop may take to say that they have.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// All the tasks of a stage together answer with so much inline: what the coordinator has to hold, and (128 KiB for each of the 32
+/// All the tasks of a stage together answer with so much inline: what the coordinator has to hold, and (128 KiB for each of the 16
 /// tasks of a group, from 512 tasks on) what a worker can pass on in one answer.
 const INLINE_PER_STAGE: u64 = 64 * 1024 * 1024;
 

@@ -95,11 +95,13 @@ pub struct Scheduler {
     ready: BTreeSet<TaskKey>,
     /// Tasks that wait out a backoff.
     delayed: BTreeSet<(Now, TaskKey)>,
-    /// When a stage's ramp, or a task's patience, has something new to say.
+    /// When a stage's ramp, the window, or a task's patience, has something new to say.
     look_again: Option<Now>,
     in_flight: usize,
     window: Window,
     retries: u32,
+    /// Of the query's budget.
+    spent: u32,
     speculative: u32,
     failed: bool,
     rng: SmallRng,
@@ -159,6 +161,7 @@ impl Scheduler {
             in_flight: 0,
             window,
             retries: 0,
+            spent: 0,
             speculative: 0,
             failed: false,
             rng: SmallRng::seed_from_u64(seed),
@@ -234,9 +237,6 @@ impl Scheduler {
 
     fn succeeded(&mut self, now: Now, attempt: Attempt, bytes: u64, actions: &mut Vec<Action>) {
         let ended = self.ended(attempt);
-        if ended.is_some() {
-            self.window.succeeded();
-        }
         let Some(task) = self.tasks.get_mut(&attempt.task) else { return };
         if task.state == State::Committed {
             return;
@@ -260,9 +260,14 @@ impl Scheduler {
 
     fn attempt_failed(&mut self, now: Now, attempt: Attempt, failure: Failure, actions: &mut Vec<Action>) {
         let Some(ended) = self.ended(attempt) else { return };
-        if let Failure::Throttled { .. } = failure {
-            self.window.throttled(ended.launch);
-        }
+        // A refusal spends the query's budget when it is news, or when nothing else is under way: a service that bears something is
+        // not down, however many are refused at once.
+        let spends = match failure {
+            Failure::Throttled { .. } => {
+                self.window.throttled(now, ended.launch, self.in_flight) || self.in_flight == 0
+            }
+            Failure::Transient(_) | Failure::OutOfMemory(_) | Failure::Permanent(_) => true,
+        };
         let Some(task) = self.tasks.get_mut(&attempt.task) else { return };
         if task.state != State::Running {
             return;
@@ -293,17 +298,18 @@ impl Scheduler {
         if let Some(error) = give_up {
             return self.fail(attempt.task, error, actions);
         }
-        if self.retries >= retry.query_budget {
+        if spends && self.spent >= retry.query_budget {
             let error = Error::new(
                 ErrorCode::Unavailable,
                 format!(
                     "the query's budget of {} retries is spent; the last failure was task {}",
-                    self.retries, attempt.task
+                    self.spent, attempt.task
                 ),
             );
             return self.fail(attempt.task, error, actions);
         }
         self.retries += 1;
+        self.spent += u32::from(spends);
         task.state = State::Delayed;
         self.delayed.insert((now + wait, attempt.task));
     }
@@ -324,9 +330,13 @@ impl Scheduler {
 
     fn launch_ready(&mut self, now: Now, actions: &mut Vec<Action>) {
         let mut from = TaskKey { stage: 0, task: 0 };
-        while self.window.has_room(self.in_flight)
-            && let Some(key) = self.ready.range(from..).next().copied()
-        {
+        while let Some(key) = self.ready.range(from..).next().copied() {
+            if !self.window.has_room(now, self.in_flight) {
+                if let Some(at) = self.window.next_growth(now) {
+                    self.wake_at(at);
+                }
+                break;
+            }
             if self.held_back(now, key) {
                 from = TaskKey { stage: key.stage + 1, task: 0 };
                 continue;
@@ -389,7 +399,7 @@ impl Scheduler {
             }
         }
         for key in due {
-            if self.speculative >= max_attempts || !self.window.has_room(self.in_flight) {
+            if self.speculative >= max_attempts || !self.window.has_room(now, self.in_flight) {
                 break;
             }
             self.speculative += 1;

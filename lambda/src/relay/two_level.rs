@@ -31,7 +31,7 @@ pub struct TwoLevelSettings {
 
 impl Default for TwoLevelSettings {
     fn default() -> Self {
-        Self { above: 256, group: 32 }
+        Self { above: 256, group: 16 }
     }
 }
 

@@ -114,7 +114,7 @@ fn a_permanent_failure_is_not_tried_again() {
 }
 
 #[test]
-fn throttling_halves_the_window_and_keeps_the_retry_after() {
+fn throttling_narrows_the_window_and_keeps_the_retry_after() {
     let mut s = scheduler(4);
     for task in 0..4 {
         s.on_event(T0, submit(1, task, 8, &[]));
@@ -182,17 +182,61 @@ fn throttled_starts_are_not_counted_among_the_failures_of_a_task() {
 }
 
 #[test]
-fn a_burst_of_throttling_halves_the_window_once() {
+fn a_burst_of_throttling_leaves_what_the_service_bears_and_time_gives_more() {
     let mut s = scheduler(8);
     for task in 0..8 {
         s.on_event(T0, submit(1, task, 8, &[]));
     }
-    let wait = Some(seconds(1.0));
-    for task in 0..8 {
+    let wait = Some(seconds(0.5));
+    for task in 4..8 {
         s.on_event(T0, failed(attempt(1, task, 0), Failure::Throttled { retry_after: wait }));
     }
-    let actions = s.on_event(seconds(2.0), Event::Tick);
-    assert_eq!(actions, (0..4).map(|task| again(1, task, 1)).collect::<Vec<_>>());
+    assert_eq!(s.on_event(seconds(0.6), Event::Tick), vec![], "four run, and were too many with a fifth");
+    assert_eq!(s.next_wake(), Some(seconds(1.1)));
+    assert_eq!(s.on_event(seconds(1.1), Event::Tick), vec![], "three, and one more by now");
+    assert_eq!(s.on_event(seconds(1.2), Event::Tick), vec![again(1, 4, 1)]);
+}
+
+#[test]
+fn many_refusals_at_once_are_not_the_end_of_a_query_that_makes_progress() {
+    let retry = RetryPolicy { query_budget: 3, ..RetryPolicy::default() };
+    let mut s = Scheduler::new(SchedulerLimits { retry, ..limits(1_000) }, 1);
+    for task in 0..1_000 {
+        s.on_event(T0, submit(1, task, 1_000, &[]));
+    }
+    for task in 100..1_000 {
+        let actions = s.on_event(seconds(0.1), failed(attempt(1, task, 0), Failure::Throttled { retry_after: None }));
+        assert_eq!(actions, vec![], "task {task}");
+    }
+    assert_eq!(s.retries(), 900);
+    for task in 0..100 {
+        let actions = s.on_event(seconds(0.2), succeeded(attempt(1, task, 0)));
+        assert!(actions.contains(&Action::Commit(attempt(1, task, 0))));
+    }
+}
+
+#[test]
+fn a_service_that_refuses_everything_ends_the_query() {
+    let retry = RetryPolicy { query_budget: 10, ..RetryPolicy::default() };
+    let mut s = Scheduler::new(SchedulerLimits { retry, ..limits(50) }, 1);
+    let mut running: Vec<Action> = (0..50).flat_map(|task| s.on_event(T0, submit(1, task, 50, &[]))).collect();
+    let mut now = T0;
+    let mut refused = 0;
+    while !matches!(&running[..], [Action::FailQuery { .. }]) {
+        assert!(refused < 500, "{refused} were refused and the query goes on");
+        let attempts = std::mem::take(&mut running).into_iter().filter_map(|action| match action {
+            Action::Launch(attempt, _) => Some(attempt),
+            _ => None,
+        });
+        for attempt in attempts {
+            refused += 1;
+            running.extend(s.on_event(now, failed(attempt, Failure::Throttled { retry_after: None })));
+        }
+        if running.is_empty() {
+            now = s.next_wake().unwrap().max(now);
+            running = s.on_event(now, Event::Tick);
+        }
+    }
 }
 
 #[test]
