@@ -37,8 +37,15 @@ class Daft:
         self.tables = {table["name"]: self.read(table) for table in tables}
 
     def query(self, sql):
+        """With decimals where Daft can: its product of two has 38 digits, and a third factor fails for want of more."""
         sql = SUBSTRING.sub(r"substring(\1, \2, \3)", sql.rstrip().rstrip(";"))
-        return daft.sql(sql, register_globals=False, **self.tables).to_arrow()
+        try:
+            return daft.sql(sql, register_globals=False, **self.tables).to_arrow()
+        except Exception as error:
+            if "Decimal" not in str(error):
+                raise
+            doubles = {name: without_decimals(frame) for name, frame in self.tables.items()}
+            return daft.sql(sql, register_globals=False, **doubles).to_arrow()
 
     def close(self):
         pass
@@ -46,20 +53,20 @@ class Daft:
     def read(self, table):
         hive = bool(table["partitions"])
         if table["format"] == "parquet":
-            frame = daft.read_parquet(glob(table), io_config=self.config, hive_partitioning=hive)
-            return frame.select(*(without_decimals(field) for field in frame.schema()))
+            return daft.read_parquet(glob(table), io_config=self.config, hive_partitioning=hive)
         columns = {name: type_of(of_type) for name, of_type in table["columns"]}
         return daft.read_csv(glob(table), schema=columns, io_config=self.config, hive_partitioning=hive)
 
 
-def without_decimals(field):
-    """The product of two decimals has 38 digits in Daft, and a third factor fails for want of more: its users compute with doubles."""
-    column = daft.col(field.name)
-    return column.cast(daft.DataType.float64()) if "Decimal" in str(field.dtype) else column
+def without_decimals(frame):
+    double = daft.DataType.float64()
+    columns = [(daft.col(field.name), field.dtype) for field in frame.schema()]
+    return frame.select(*(column.cast(double) if of_type.is_decimal128() else column for column, of_type in columns))
 
 
 def type_of(name):
     if name.startswith("decimal"):
+        # It reads decimals from text with another scale than it was told, and then fails.
         return daft.DataType.float64()
     return {
         "boolean": daft.DataType.bool(),
