@@ -15,6 +15,7 @@ use crate::kept;
 
 static ARACHNE: LazyLock<PathBuf> = LazyLock::new(|| find("arachne"));
 static BOOTSTRAP: LazyLock<PathBuf> = LazyLock::new(|| find("bootstrap"));
+static ARACHNE_BENCH: LazyLock<PathBuf> = LazyLock::new(|| find("arachne-bench"));
 
 /// The command line.
 pub fn arachne() -> &'static Path {
@@ -24,6 +25,11 @@ pub fn arachne() -> &'static Path {
 /// The Lambda function.
 pub fn bootstrap() -> &'static Path {
     &BOOTSTRAP
+}
+
+/// The measurements.
+pub fn arachne_bench() -> &'static Path {
+    &ARACHNE_BENCH
 }
 
 fn find(name: &str) -> PathBuf {

@@ -17,6 +17,7 @@ use super::job::Event;
 use super::machine::{Machine, date};
 use super::measure::{Ground, measure};
 use super::options::{RunOptions, Shape};
+use super::our_stage::OurStage;
 use super::process::EngineProcess;
 use super::report;
 use super::results::{EngineVersion, Results, Settings};
@@ -93,13 +94,17 @@ impl<'a> Bench<'a> {
             let job_text = serde_json::json!({"s3": s3, "threads": std::thread::available_parallelism()?.get(),
                 "tables": [], "sql": "SELECT 1", "result": scratch.path().join("result.arrow")});
             std::fs::write(&job, job_text.to_string())?;
-            let mut process = EngineProcess::start(engine.command(&job, &self.s3)?)?;
+            let stage = OurStage::of(engine, &self.s3).await?;
+            let mut command = engine.command(&job, &self.s3)?;
+            command.envs(stage.environment());
+            let mut process = EngineProcess::start(command)?;
             match process.next(FIRST_START).await {
                 Ok(Event::Ready { version }) => eprintln!("{} {version} is there", engine.name),
                 Ok(other) => eprintln!("{} does not keep to the protocol: {other:?}", engine.name),
                 Err(failure) => eprintln!("{} does not start: {failure}", engine.name),
             }
             process.end().await;
+            stage.tear_down().await;
         }
         Ok(())
     }

@@ -39,10 +39,7 @@ pub(crate) async fn measure(
     let result = ground.scratch.join("result.arrow");
     tokio::fs::remove_file(&result).await.ok();
     let job = write_job(query, ground, &result)?;
-    let stage = match engine.compute() {
-        Some(compute) => OurStage::set_up(compute, ground.s3).await?,
-        None => OurStage::Nothing,
-    };
+    let stage = OurStage::of(engine, ground.s3).await?;
     let mut command = engine.command(&job, ground.s3)?;
     command.envs(stage.environment());
     let told = converse(command, ground).await?;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::dataset::EXCHANGE;
-use super::engines::Compute;
+use super::engines::{Compute, Engine};
 
 const FUNCTION: &str = "arachne-worker";
 /// Worker processes of the local Lambda at most, as `arachne demo` has it.
@@ -33,11 +33,12 @@ pub(crate) enum OurStage {
 }
 
 impl OurStage {
-    pub(crate) async fn set_up(compute: Compute, s3: &S3Server) -> Result<Self> {
-        Ok(match compute {
-            Compute::Embedded => Self::Nothing,
-            Compute::Lambda => Self::Lambda(Box::new(lambda(s3).await?)),
-            Compute::Cluster => {
+    /// What this engine needs; nothing, for most.
+    pub(crate) async fn of(engine: &Engine, s3: &S3Server) -> Result<Self> {
+        Ok(match engine.compute() {
+            None | Some(Compute::Embedded) => Self::Nothing,
+            Some(Compute::Lambda) => Self::Lambda(Box::new(lambda(s3).await?)),
+            Some(Compute::Cluster) => {
                 let (mut workers, mut urls) = (Vec::new(), Vec::new());
                 for _ in 0..CLUSTER_WORKERS {
                     let (worker, url) = cluster_worker(s3).await?;

@@ -140,7 +140,7 @@ pub(crate) fn summary(results: &Results, engine: &str, prices: &PriceBook) -> Su
         cold_ratio: ratio(results, engine, |one| Some(one.cold())),
         hot_ratio: ratio(results, engine, Times::hot),
         cold_spread: spread(&times.iter().map(|(_, one)| one.cold.as_slice()).collect::<Vec<_>>()),
-        hot_spread: all_hot.then(|| hot_spread(&times)),
+        hot_spread: hot_spread(&times),
         to_answer: median(&times.iter().map(|(_, one)| one.to_answer).collect::<Vec<_>>()),
         cpu_cold: sum(&|one| one.cpu_cold),
         cpu_hot: all_hot.then(|| sum(&|one| one.cpu_hot.unwrap_or(0.0))),
@@ -200,12 +200,16 @@ fn spread(queries: &[&[f64]]) -> Option<f64> {
     Some((of(f64::max) - of(f64::min)) / middle)
 }
 
-/// Of all hot runs, those of the same process included.
-fn hot_spread(times: &[(&str, Box<Times>)]) -> f64 {
+/// Of all hot runs, those of the same process included; `None` where there is one each, or none.
+fn hot_spread(times: &[(&str, Box<Times>)]) -> Option<f64> {
+    let several = |one: &Times| one.hot.len() > 1 || one.first.hot.len() > 1;
+    if times.is_empty() || !times.iter().all(|(_, one)| several(one)) {
+        return None;
+    }
     let sum = |values: &dyn Fn(&Times) -> f64| times.iter().map(|(_, one)| values(one)).sum::<f64>();
     let slowest = sum(&|one| one.hot_slowest.iter().copied().fold(0.0, f64::max));
     let fastest = sum(&|one| one.hot.iter().copied().fold(f64::INFINITY, f64::min));
-    (slowest - fastest) / sum(&|one| one.hot().unwrap_or(0.0))
+    Some((slowest - fastest) / sum(&|one| one.hot().unwrap_or(0.0)))
 }
 
 /// 0 for nothing.
@@ -330,6 +334,8 @@ pub(super) mod tests {
         let summary = summary(&results, "ours", &PriceBook::built_in().unwrap());
         assert_eq!((summary.cold_spread, summary.hot_spread), (None, Some(0.5)));
         assert_eq!(summary.cold_ratio, None, "nothing to compare with");
+        let once = self::results(&[("ours", vec![vec![measured(3.0, &[1.0])]])]);
+        assert_eq!(self::summary(&once, "ours", &PriceBook::built_in().unwrap()).hot_spread, None);
     }
 
     #[test]

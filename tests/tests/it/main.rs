@@ -10,6 +10,7 @@ mod aws_cli;
 mod bad_data;
 mod bad_sql;
 mod bad_storage;
+mod bench;
 mod cli_demo;
 mod cli_lambda;
 mod cli_signals;

@@ -12,7 +12,7 @@ use crate::run::results::Results;
 use crate::run::totals::{Cell, Times, cell};
 
 /// Told apart by people who see few colours, too (Okabe and Ito).
-const COLOURS: [RGBColor; 8] = [
+const COLOURS: [RGBColor; 11] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
     RGBColor(0, 158, 115),
@@ -21,6 +21,9 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(213, 94, 0),
     RGBColor(120, 120, 120),
     RGBColor(0, 0, 0),
+    RGBColor(240, 228, 66),
+    RGBColor(140, 86, 75),
+    RGBColor(148, 103, 189),
 ];
 
 /// Of a group of bars, the part that is bars.
@@ -69,7 +72,7 @@ fn totals(results: &Results, files: &Files) -> Result<PathBuf> {
         y: "seconds, sum",
         labels: results.engines.iter().map(|engine| engine.name.clone()).collect(),
         series: vec![series("cold", &|times| Some(times.cold())), series("hot", &Times::hot)],
-        width: 900,
+        width: (results.engines.len() * 120 + 100).max(900) as u32,
     };
     bars.draw(&path)?;
     Ok(path)

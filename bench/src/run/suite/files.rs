@@ -13,7 +13,7 @@ const FILES: f64 = 10_000.0;
 /// TPC-H's scale factor for all of them.
 const FACTOR: f64 = 5.0;
 
-pub(super) const RECIPE: &str = "lineitem of tpchgen-arrow 3.0 in 10000 files, snappy, v1";
+pub(super) const RECIPE: &str = "lineitem of tpchgen-arrow 3.0 in 10000 files, snappy, no Arrow schema, v2";
 
 pub(super) fn write(dir: &Path, scale: f64) -> Result<()> {
     let folder = dir.join("events");

@@ -13,7 +13,7 @@ const DAYS: f64 = 1_000.0;
 
 /// A row is a function of its day and number, so that every build makes the same.
 const ROWS: &str = "SELECT \
-    TIMESTAMP '2022-01-01 00:00:00' + to_days($day) + to_seconds(n * 86400 // 6000) AS at, \
+    TIMESTAMP '2022-01-01 00:00:00' + to_days($day) + to_seconds(n * 86400 // 6000) AS logged_at, \
     ['web', 'api', 'auth', 'billing', 'search', 'mail', 'jobs', 'edge'][1 + (hash('service' || n || '-$day') % 8)::INTEGER] AS service, \
     CASE WHEN hash('level' || n || '-$day') % 1000 < 3 THEN 'FATAL' WHEN hash('level' || n || '-$day') % 100 < 4 THEN 'ERROR' \
       WHEN hash('level' || n || '-$day') % 10 < 2 THEN 'WARN' ELSE 'INFO' END AS level, \
@@ -61,7 +61,7 @@ pub(super) fn queries() -> Vec<Query> {
         "SELECT service, level, count(*) AS lines FROM logs WHERE day = DATE '2022-03-15' GROUP BY service, level ORDER BY service, level",
         "SELECT day, count(*) AS lines, sum(CASE WHEN status >= 500 THEN 1 ELSE 0 END) AS failed FROM logs WHERE day BETWEEN DATE '2022-03-01' AND DATE '2022-03-07' GROUP BY day ORDER BY day",
         "SELECT service, avg(took_ms) AS mean, max(took_ms) AS worst FROM logs WHERE day >= DATE '2022-01-01' AND day < DATE '2022-04-01' AND level = 'ERROR' GROUP BY service ORDER BY service",
-        "SELECT at, service, path, status FROM logs WHERE day BETWEEN DATE '2022-02-01' AND DATE '2022-02-28' AND user_id = 4711 ORDER BY at, service, path, status",
+        "SELECT logged_at, service, path, status FROM logs WHERE day BETWEEN DATE '2022-02-01' AND DATE '2022-02-28' AND user_id = 4711 ORDER BY logged_at, service, path, status",
         "SELECT date_trunc('month', day) AS month, sum(bytes) AS sent FROM logs GROUP BY 1 ORDER BY 1",
         "SELECT path, count(*) AS hits FROM logs WHERE status = 500 GROUP BY path ORDER BY hits DESC, path LIMIT 10",
         "SELECT max(day), count(*) FROM logs",
