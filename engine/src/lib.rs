@@ -16,6 +16,8 @@ pub mod coordinator;
 pub mod error;
 mod exchange;
 pub mod formats;
+#[cfg(feature = "coordinator")]
+mod glob;
 pub mod invoker;
 #[cfg(feature = "coordinator")]
 pub mod lake;

@@ -4,7 +4,6 @@
 //! through a [`GuardedCatalog`] and object storage through a registry that refuses what the [`LocationRules`] do not allow; both are
 //! made by the query's [`Guard`].
 
-mod glob;
 mod guard;
 mod guarded_catalog;
 mod guarded_stores;

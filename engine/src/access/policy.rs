@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Principal;
-use super::glob::fits;
 use super::locations::Prefix;
 use crate::error::{Error, ErrorCode, Result};
+use crate::glob::fits;
 
 /// What a grant allows; a higher level holds the lower ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -16,7 +16,7 @@ const ATHENA_MINIMUM_MB: u64 = 10;
 pub struct Cost {
     pub lambda: f64,
     pub s3: f64,
-    /// What Athena charges for the same bytes scanned.
+    /// What Athena charges for the same bytes scanned, whether or not they were still in memory here.
     pub athena: f64,
 }
 
@@ -26,7 +26,8 @@ impl Cost {
         let lambda = gb_seconds * prices.lambda_gb_second.usd + invocations as f64 * prices.lambda_request.usd;
         let reads = (requests.get + requests.head) as f64 * prices.s3_get.usd;
         let writes = (requests.put + requests.list) as f64 * prices.s3_put.usd;
-        Self { lambda, s3: reads + writes, athena: athena(prices, requests.bytes_scanned) }
+        let scanned = requests.bytes_scanned + requests.bytes_remembered;
+        Self { lambda, s3: reads + writes, athena: athena(prices, scanned) }
     }
 
     pub fn total(&self) -> f64 {

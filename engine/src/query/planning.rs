@@ -25,7 +25,7 @@ use crate::planner::distributed::{DistributedPlan, plan_on_one_worker};
 use crate::planner::scalar_subqueries::{self, Evaluate};
 use crate::planner::sizing::ScanSize;
 use crate::planner::{athena_casts, multisets, using_joins, whole_windows};
-use crate::sql;
+use crate::sql::{self, Placeholders};
 use crate::storage::prepare_scans;
 use crate::units::bytes;
 use crate::worker::refuse_large_joins;
@@ -163,7 +163,7 @@ async fn place_here(
 async fn ready(query: &QueryContext, state: &SessionState, statement: parser::Statement) -> Result<Bound> {
     let placeholders = sql::placeholders(&query.request.sql)?;
     placeholders.values(&query.request.parameters)?;
-    bound_plan(query, state, statement).await
+    bound_to(&placeholders, query, state, statement).await
 }
 
 /// What a statement means, as far as values were given. Runs nothing.
@@ -172,7 +172,15 @@ pub(super) async fn bound_plan(
     state: &SessionState,
     statement: parser::Statement,
 ) -> Result<Bound> {
-    let placeholders = sql::placeholders(&query.request.sql)?;
+    bound_to(&sql::placeholders(&query.request.sql)?, query, state, statement).await
+}
+
+async fn bound_to(
+    placeholders: &Placeholders,
+    query: &QueryContext,
+    state: &SessionState,
+    statement: parser::Statement,
+) -> Result<Bound> {
     if placeholders.is_empty() {
         placeholders.refuse_values(&query.request.parameters)?;
         let plan = checked(query, state.statement_to_plan(statement).await).await?;

@@ -32,9 +32,15 @@ pub(super) struct Lake {
 }
 
 impl Lake {
-    /// With the empty bucket `s3://b` and the empty database `default`.
+    /// With the empty bucket `s3://b` and the empty database `default`. Nothing of what is read is kept: that would hide what is
+    /// asked for.
     pub(super) async fn new() -> Self {
-        let stores = Arc::new(ObjectStores::new(StorageSettings::default()));
+        Self::that_keeps(0).await
+    }
+
+    /// Keeps so many MiB of what was read.
+    pub(super) async fn that_keeps(cache_mib: u64) -> Self {
+        let stores = Arc::new(ObjectStores::new(StorageSettings { cache_mib, ..StorageSettings::default() }));
         let bucket = Arc::new(InMemory::new());
         stores.insert(&Url::parse("s3://b").unwrap(), bucket.clone()).unwrap();
         let catalog = Arc::new(MemoryCatalog::new());

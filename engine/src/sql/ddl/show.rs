@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 use super::rows::{self, Rows};
 use super::{DdlContext, tables};
 use crate::error::{Error, ErrorCode, Result};
+use crate::glob::fits;
 
 pub(super) async fn execute(show: &Show, context: &DdlContext<'_>) -> Result<Rows> {
     match show {
@@ -83,21 +84,7 @@ fn matching(names: impl Iterator<Item = String>, pattern: Option<&str>) -> impl 
 /// Names are in lower case, so the pattern is read in lower case too.
 fn matches(name: &str, pattern: &str) -> bool {
     let pattern = pattern.to_lowercase().replace(".*", "*").replace('%', "*");
-    pattern.split('|').any(|alternative| matches_one(name, alternative.trim()))
-}
-
-fn matches_one(name: &str, pattern: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return name == pattern };
-    let Some(mut left) = name.strip_prefix(first) else { return false };
-    let parts: Vec<&str> = rest.split('*').collect();
-    let Some((last, middle)) = parts.split_last() else { return true };
-    for part in middle {
-        match left.find(part) {
-            Some(at) => left = &left[at + part.len()..],
-            None => return false,
-        }
-    }
-    left.ends_with(last)
+    pattern.split('|').any(|alternative| fits(alternative.trim(), name))
 }
 
 #[cfg(test)]

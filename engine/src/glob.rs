@@ -1,7 +1,7 @@
 //! Names with `*` in them.
 
 /// Whether a name fits a pattern, in which `*` stands for any number of characters and everything else for itself.
-pub(super) fn fits(pattern: &str, name: &str) -> bool {
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut left) = name.strip_prefix(first) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();
