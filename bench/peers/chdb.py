@@ -7,7 +7,6 @@ import tempfile
 from runner import glob, serve
 
 import chdb
-import pyarrow
 
 # Its cache of remote files, and what it documents for the behaviour of standard SQL; the rest as it comes.
 SETTINGS = {
@@ -51,7 +50,7 @@ class ClickHouse:
             self.connection.query(f"CREATE TABLE `{table['name']}` {self.engine(table)}")
 
     def query(self, sql):
-        return without_zones(self.connection.query(sql.rstrip().rstrip(";"), "ArrowTable"))
+        return self.connection.query(sql.rstrip().rstrip(";"), "ArrowTable")
 
     def close(self):
         self.connection.close()
@@ -67,12 +66,6 @@ class ClickHouse:
         columns = re.sub(r"\bdate\b", "Date32", columns)
         columns = re.sub(r"\btimestamp\b", "DateTime64(6)", columns)
         return f"({columns}) ENGINE = S3({login}, 'CSVWithNames')"
-
-
-def without_zones(table):
-    """Its DateTime always has a zone, here UTC; the files' timestamps have none. Moves no value."""
-    plain = [field.with_type(pyarrow.timestamp(field.type.unit)) if pyarrow.types.is_timestamp(field.type) else field for field in table.schema]
-    return table.cast(pyarrow.schema(plain))
 
 
 serve(ClickHouse)
