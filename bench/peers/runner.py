@@ -79,9 +79,11 @@ def take_stdout():
 
 
 def forget_environment():
-    """Only the job says where S3 is and who asks."""
+    """Only the job says where S3 is and who asks: neither the environment, nor files of the user, nor a machine's metadata service."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
 def die_first():
