@@ -30,7 +30,7 @@ pub(super) fn queries() -> Vec<Query> {
     let queries = [
         "SELECT count(*) FROM events",
         "SELECT l_shipmode, count(*) AS shipped, sum(l_quantity) AS items FROM events GROUP BY l_shipmode ORDER BY l_shipmode",
-        "SELECT date_trunc('month', l_shipdate) AS month, sum(l_extendedprice * (1 - l_discount)) AS revenue FROM events WHERE l_shipdate >= DATE '1996-01-01' AND l_shipdate < DATE '1997-01-01' GROUP BY 1 ORDER BY 1",
+        "SELECT CAST(date_trunc('month', l_shipdate) AS DATE) AS month, sum(l_extendedprice * (1 - l_discount)) AS revenue FROM events WHERE l_shipdate >= DATE '1996-01-01' AND l_shipdate < DATE '1997-01-01' GROUP BY 1 ORDER BY 1",
         "SELECT l_linenumber, l_partkey, l_quantity, l_shipdate FROM events WHERE l_orderkey = 1000003 ORDER BY l_linenumber",
         "SELECT min(l_shipdate), max(l_shipdate), max(l_orderkey) FROM events",
         "SELECT l_orderkey, l_linenumber, l_extendedprice FROM events WHERE l_returnflag = 'R' ORDER BY l_extendedprice DESC, l_orderkey, l_linenumber LIMIT 20",

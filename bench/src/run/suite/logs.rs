@@ -62,7 +62,7 @@ pub(super) fn queries() -> Vec<Query> {
         "SELECT day, count(*) AS lines, sum(CASE WHEN status >= 500 THEN 1 ELSE 0 END) AS failed FROM logs WHERE day BETWEEN DATE '2022-03-01' AND DATE '2022-03-07' GROUP BY day ORDER BY day",
         "SELECT service, avg(took_ms) AS mean, max(took_ms) AS worst FROM logs WHERE day >= DATE '2022-01-01' AND day < DATE '2022-04-01' AND level = 'ERROR' GROUP BY service ORDER BY service",
         "SELECT logged_at, service, path, status FROM logs WHERE day BETWEEN DATE '2022-02-01' AND DATE '2022-02-28' AND user_id = 4711 ORDER BY logged_at, service, path, status",
-        "SELECT date_trunc('month', day) AS month, sum(bytes) AS sent FROM logs GROUP BY 1 ORDER BY 1",
+        "SELECT CAST(date_trunc('month', day) AS DATE) AS month, sum(bytes) AS sent FROM logs GROUP BY 1 ORDER BY 1",
         "SELECT path, count(*) AS hits FROM logs WHERE status = 500 GROUP BY path ORDER BY hits DESC, path LIMIT 10",
         "SELECT max(day), count(*) FROM logs",
     ];
