@@ -27,6 +27,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 const MAX_CONNECTIONS: u32 = 4;
 
+/// Rows that SQLite's thread may be ahead of the one that reads them: at sqlx's 50 they wake each other all the time, which is what
+/// reading the partitions of a large table spent most of its time on.
+const ROWS_AHEAD: usize = 1_000;
+
 #[derive(Debug, Clone)]
 pub struct SqlCatalog {
     pool: SqlitePool,
@@ -55,7 +59,8 @@ impl SqlCatalog {
             .busy_timeout(patience)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal);
+            .synchronous(SqliteSynchronous::Normal)
+            .row_buffer_size(ROWS_AHEAD);
         let pool = first_connection(options, patience).await.map_err(|error| failed(&error))?;
         let catalog = Self { pool };
         let mut transaction = catalog.begin().await.map_err(|error| failed(&error))?;

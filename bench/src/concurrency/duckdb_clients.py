@@ -8,6 +8,7 @@ import csv
 import io
 import itertools
 import json
+import os
 import sys
 import threading
 import time
@@ -15,11 +16,15 @@ import time
 import duckdb
 from duckdb_extensions import import_extension
 
+# What its documentation recommends for remote files, as in bench/peers/duckdb.py.
+THREADS_PER_CORE = 4
+
 
 def connect(job):
     import_extension("httpfs")
     database = duckdb.connect()
     database.execute("LOAD httpfs")
+    database.execute(f"SET threads = {THREADS_PER_CORE * os.cpu_count()}")
     # Files that do not change may keep their footers (and by default their blocks) in memory.
     database.execute("SET enable_http_metadata_cache = true")
     database.execute("SET parquet_metadata_cache = true")

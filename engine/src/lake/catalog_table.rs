@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arachne_catalog::format::FileFormat as CatalogFormat;
-use arachne_catalog::{Table, TableType, hive_type};
+use arachne_catalog::{Partition, Table, TableType, hive_type};
 use arrow::datatypes::{FieldRef, Schema};
 
 use super::LakeContext;
 use super::location::Location;
 use super::partition_folders::PartitionFolder;
-use super::partition_values::parse_value;
+use super::partition_values::parse_values;
 use super::source::FileSourceOf;
 use super::table::{LakeTable, TableFormat};
 use crate::error::{Error, ErrorCode, Result};
@@ -59,7 +59,7 @@ async fn source_of(context: &LakeContext, table: &Table, keys: &[FieldRef]) -> R
     if !keys.is_empty() {
         let registered = context.catalog().partitions(&table.database, &table.name).await.map_err(Error::from)?;
         if !registered.is_empty() {
-            return Ok(FileSourceOf::CatalogPartitions(Box::new(CatalogPartitions { table: table.clone() })));
+            return Ok(FileSourceOf::CatalogPartitions(folders_of(table, &registered, keys)?));
         }
     }
     let (store, folder) = Location::folder(&table.storage.location)?;
@@ -74,45 +74,33 @@ fn in_table(name: &str, error: arachne_catalog::CatalogError) -> Error {
     Error { message: format!("table {name}: {}", error.message), ..error }
 }
 
-/// The registered partitions of a table.
-#[derive(Debug)]
-pub(super) struct CatalogPartitions {
-    table: Table,
-}
-
-impl CatalogPartitions {
-    /// All of them; nothing is listed. Fails for a partition whose values are not of its keys' types, or whose format is not
-    /// the table's.
-    pub(super) async fn load(
-        &self,
-        context: &LakeContext,
-        keys: &[FieldRef],
-    ) -> Result<Vec<(StoreUrl, PartitionFolder)>> {
-        let table = &self.table;
-        let partitions = context.catalog().partitions(&table.database, &table.name).await.map_err(Error::from)?;
-        let folders = partitions.into_iter().map(|partition| {
-            let shown = || format!("partition ({}) of {}.{}", partition.values.join(", "), table.database, table.name);
-            if partition.values.len() != keys.len() {
-                let (values, keys) = (partition.values.len(), keys.len());
-                return Err(Error::new(
-                    ErrorCode::InvalidData,
-                    format!("{} has {values} values for {keys} keys", shown()),
-                ));
-            }
-            let (own, format) = (CatalogFormat::of(&partition.storage), CatalogFormat::of(&table.storage));
-            if !partition.storage.serde.serialization_library.is_empty() && own != format {
-                return Err(Error::new(
-                    ErrorCode::NotSupported,
-                    format!("{} has another format than its table", shown()),
-                ));
-            }
-            let values = partition.values.iter().zip(keys).map(|(value, key)| parse_value(value, key));
-            let values = values.collect::<Result<_>>()?;
-            let (store, path) = Location::folder(&partition.storage.location)?;
-            Ok((store, PartitionFolder { path, values }))
-        });
-        folders.collect()
+/// Where registered partitions lie, and what their values are; nothing is listed. Fails for a partition whose values are not of its
+/// keys' types, or whose format is not the table's.
+fn folders_of(table: &Table, partitions: &[Partition], keys: &[FieldRef]) -> Result<Vec<(StoreUrl, PartitionFolder)>> {
+    let format = CatalogFormat::of(&table.storage);
+    for partition in partitions {
+        let shown = || format!("partition ({}) of {}.{}", partition.values.join(", "), table.database, table.name);
+        if partition.values.len() != keys.len() {
+            let (values, keys) = (partition.values.len(), keys.len());
+            return Err(Error::new(ErrorCode::InvalidData, format!("{} has {values} values for {keys} keys", shown())));
+        }
+        if !partition.storage.serde.serialization_library.is_empty() && CatalogFormat::of(&partition.storage) != format
+        {
+            return Err(Error::new(ErrorCode::NotSupported, format!("{} has another format than its table", shown())));
+        }
     }
+    let columns = keys.iter().enumerate().map(|(index, key)| {
+        let texts: Vec<&str> =
+            partitions.iter().filter_map(|partition| partition.values.get(index)).map(String::as_str).collect();
+        Ok(parse_values(&texts, key)?.into_iter())
+    });
+    let mut columns = columns.collect::<Result<Vec<_>>>()?;
+    let folders = partitions.iter().map(|partition| {
+        let values = columns.iter_mut().filter_map(Iterator::next).collect();
+        let (store, path) = Location::folder(&partition.storage.location)?;
+        Ok((store, PartitionFolder { path, values }))
+    });
+    folders.collect()
 }
 
 /// The columns of files without those that partition folders give.

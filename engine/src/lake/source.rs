@@ -12,7 +12,6 @@ use object_store::path::Path;
 
 use super::LakeContext;
 use super::at_once::at_once;
-use super::catalog_table::CatalogPartitions;
 use super::partition_folders::{LISTS_AT_ONCE, PartitionFolder, discover};
 use super::partition_values::PartitionFilter;
 use crate::error::Result;
@@ -43,7 +42,7 @@ pub(super) enum FileSourceOf {
     /// `key=value` folders below a folder.
     PartitionFolders { store: StoreUrl, folder: Path },
     /// Partitions that the catalog knows, each with its own location.
-    CatalogPartitions(Box<CatalogPartitions>),
+    CatalogPartitions(Vec<(StoreUrl, PartitionFolder)>),
 }
 
 impl FileSourceOf {
@@ -73,12 +72,10 @@ impl FileSourceOf {
                 let folders = discover(context, store, folder, keys, &filter).await?;
                 list_all(context, folders.into_iter().map(|folder| (store.clone(), folder)).collect()).await
             }
-            Self::CatalogPartitions(partitions) => {
-                let all = partitions.load(context, keys).await?;
+            Self::CatalogPartitions(all) => {
                 let values: Vec<_> = all.iter().map(|(_, folder)| folder.values.clone()).collect();
                 let keep = filter.matches(&values, keys.len())?;
-                let left: Vec<_> =
-                    all.into_iter().zip(keep).filter_map(|(folder, keep)| keep.then_some(folder)).collect();
+                let left = all.iter().zip(keep).filter_map(|(folder, keep)| keep.then(|| folder.clone())).collect();
                 list_all(context, left).await
             }
         }
