@@ -24,6 +24,7 @@ class Spark:
         builder = SparkSession.builder.master(f"local[{job['threads']}]")
         for key, value in {
             "spark.driver.extraClassPath": ":".join(jars),
+            "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={self.folder.name}",
             "spark.local.dir": self.folder.name,
             "spark.sql.warehouse.dir": self.folder.name,
             "spark.driver.memory": f"{memory_bytes() // 2 // 1024**2}m",
