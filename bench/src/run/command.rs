@@ -97,7 +97,10 @@ impl<'a> Bench<'a> {
             let stage = OurStage::of(engine, &self.s3).await?;
             let mut command = engine.command(&job, &self.s3)?;
             command.envs(stage.environment());
-            let mut process = EngineProcess::start(command)?;
+            let Ok(mut process) = EngineProcess::start(command) else {
+                eprintln!("{} is not there", engine.name);
+                continue;
+            };
             match process.next(FIRST_START).await {
                 Ok(Event::Ready { version }) => eprintln!("{} {version} is there", engine.name),
                 Ok(other) => eprintln!("{} does not keep to the protocol: {other:?}", engine.name),
@@ -128,7 +131,7 @@ impl<'a> Bench<'a> {
                     let what = format!("[{done}/{all}] {} {}", query.name, engine.name);
                     let fingerprint = self.fingerprint(engine, query);
                     let kept = state.find(&engine.name, &query.name, repeat, &fingerprint);
-                    if let Some(record) = kept.filter(|_| !self.options.fresh) {
+                    if let Some(record) = kept.filter(|record| !self.is_wanted_again(record)) {
                         eprintln!("{what}: {}, as measured before", in_words(&record.outcome));
                         records.push(record.clone());
                         continue;
@@ -144,6 +147,11 @@ impl<'a> Bench<'a> {
             }
         }
         Ok(records)
+    }
+
+    fn is_wanted_again(&self, record: &Record) -> bool {
+        let failed = matches!(record.outcome, Outcome::Failed(_));
+        self.options.fresh || (failed && self.options.retry_failed)
     }
 
     /// Of everything that a measurement depends on.

@@ -87,7 +87,10 @@ async fn converse(command: std::process::Command, ground: &Ground<'_>) -> Result
     let cpu_at_start = cpu_seconds_below()?;
     ground.s3.request_log().clear();
     let started = Instant::now();
-    let mut process = EngineProcess::start(command)?;
+    let mut process = match EngineProcess::start(command) {
+        Ok(process) => process,
+        Err(error) => return Ok(Err(Failure(format!("does not start: {error:#}")))),
+    };
     let told = async {
         let ready = process.next(ground.timeout).await?;
         let Event::Ready { version } = ready else { return Err(unexpected(&ready, "ready")) };
@@ -125,6 +128,7 @@ async fn run(process: &mut EngineProcess, ground: &Ground<'_>, cpu_before: f64) 
     let Event::Run { seconds, rows, dollars } = said else { return Err(unexpected(&said, "run")) };
     tokio::time::sleep(STRAGGLERS).await;
     let s3 = Profile::of(&ground.s3.request_log().snapshot());
+    let cpu = (cpu * 100.0).round() / 100.0;
     Ok((Run { seconds, rows, cpu, dollars, s3 }, ended))
 }
 

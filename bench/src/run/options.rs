@@ -40,6 +40,9 @@ pub(crate) struct RunOptions {
     /// Measure again what the last start has measured
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Measure again what has failed
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
     /// What one run of a query may take, in seconds
     #[arg(long, default_value_t = 300)]
     pub(crate) timeout: u64,

@@ -8,30 +8,43 @@ const POINTS: usize = 60;
 
 /// The requests of one run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Profile {
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) get: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) head: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) list: u64,
     /// Everything that writes, multipart uploads included.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) put: u64,
     /// Deletes, and what is asked of buckets.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) other: u64,
     /// Answered with 503, of any kind.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) throttled: u64,
     /// Of bodies of GETs of objects that were handed to the connection.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) bytes_read: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) bytes_written: u64,
     /// Bytes of one GET's body.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) get_p50: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) get_p90: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) get_max: u64,
     /// Requests under way at once, from the first request to the end of the last.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) in_flight_max: u64,
     pub(crate) in_flight_mean: f64,
     /// Seconds from the first request to the end of the last.
     pub(crate) span: f64,
     /// Mean in flight in each of equal parts of `span`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) timeline: Vec<f64>,
 }
 
@@ -151,6 +164,11 @@ fn at_share(sorted: &[u64], share: f64) -> u64 {
     sorted.get(index).copied().unwrap_or(0)
 }
 
+/// There are many of them in a file of results, hot runs above all.
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
@@ -228,6 +246,14 @@ mod tests {
     fn one_after_the_other_is_one_at_a_time() {
         let profile = Profile::of(&[record("GetObject", 0, 5, 1), record("GetObject", 5, 5, 1)]);
         assert_eq!((profile.in_flight_max, profile.in_flight_mean), (1, 1.0));
+    }
+
+    #[test]
+    fn what_is_zero_is_not_written_and_is_read_as_zero() {
+        let profile = Profile::of(&[record("GetObject", 0, 5, 7)]);
+        let text = serde_json::to_string(&profile).unwrap();
+        assert!(text.contains("\"get\":1") && !text.contains("head"), "{text}");
+        assert_eq!(serde_json::from_str::<Profile>(&text).unwrap(), profile);
     }
 
     #[test]

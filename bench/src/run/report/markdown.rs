@@ -36,6 +36,9 @@ pub(crate) fn page(results: &Results, plots: &[String], prices: &PriceBook) -> S
     for plot in plots {
         page.push_str(&format!("![{plot}]({plot})\n\n"));
     }
+    if !plots.is_empty() {
+        page.push_str("Bars and lines that would leave the others too small are cut.\n\n");
+    }
     page.push_str("## What was asked of S3, and what it costs\n\n");
     page.push_str(&requests_table(&summaries, results, prices));
     page.push_str(

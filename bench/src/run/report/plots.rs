@@ -9,7 +9,7 @@ use plotters::prelude::*;
 
 use crate::run::files::Files;
 use crate::run::results::Results;
-use crate::run::totals::{Cell, Times, cell};
+use crate::run::totals::{Cell, Times, cell, median};
 
 /// Told apart by people who see few colours, too (Okabe and Ito).
 const COLOURS: [RGBColor; 11] = [
@@ -28,6 +28,8 @@ const COLOURS: [RGBColor; 11] = [
 
 /// Of a group of bars, the part that is bars.
 const FILLED: f64 = 0.8;
+/// An axis ends at so many times what is usual on it: one engine that takes a hundred times as long must not flatten the others.
+const AT_MOST: f64 = 6.0;
 
 /// Bars side by side, one group a label.
 struct Bars<'a> {
@@ -104,8 +106,8 @@ fn in_flight(results: &Results, query: &str, files: &Files) -> Result<PathBuf> {
             s3.timeline.iter().enumerate().map(|(point, value)| ((point as f64 + 0.5) * width, *value)).collect();
         lines.push((engine.name.as_str(), points));
     }
-    let most =
-        |of: fn(&(f64, f64)) -> f64| lines.iter().flat_map(|(_, points)| points.iter().map(of)).fold(0.0, f64::max);
+    let most = lines.iter().flat_map(|(_, points)| points.iter().map(|point| point.1)).fold(0.0, f64::max);
+    let last = axis_end(&lines.iter().filter_map(|(_, points)| Some(points.last()?.0)).collect::<Vec<_>>());
     let path = files.plot("requests");
     let area = SVGBackend::new(&path, (900, 420)).into_drawing_area();
     area.fill(&WHITE)?;
@@ -114,10 +116,15 @@ fn in_flight(results: &Results, query: &str, files: &Files) -> Result<PathBuf> {
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(60)
-        .build_cartesian_2d(0.0..some(most(|point| point.0)), 0.0..some(most(|point| point.1)))?;
-    chart.configure_mesh().x_desc("seconds from the first request").y_desc("requests at once").draw()?;
+        .build_cartesian_2d(0.0..last, 0.0..(most * 1.05).max(1.0))?;
+    chart
+        .configure_mesh()
+        .max_light_lines(1)
+        .x_desc("seconds from the first request")
+        .y_desc("requests at once")
+        .draw()?;
     for ((name, points), colour) in lines.into_iter().zip(COLOURS.iter().cycle()) {
-        let line = LineSeries::new(points, colour.stroke_width(2));
+        let line = LineSeries::new(points.into_iter().filter(move |point| point.0 <= last), colour.stroke_width(2));
         chart
             .draw_series(line)?
             .label(name)
@@ -132,7 +139,8 @@ fn in_flight(results: &Results, query: &str, files: &Files) -> Result<PathBuf> {
 
 impl Bars<'_> {
     fn draw(&self, path: &PathBuf) -> Result<()> {
-        let most = self.series.iter().flat_map(|(_, values)| values.iter().flatten()).copied().fold(0.0, f64::max);
+        let end =
+            axis_end(&self.series.iter().flat_map(|(_, values)| values.iter().flatten()).copied().collect::<Vec<_>>());
         let area = SVGBackend::new(path, (self.width, 420)).into_drawing_area();
         area.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&area)
@@ -140,23 +148,26 @@ impl Bars<'_> {
             .margin(12)
             .x_label_area_size(40)
             .y_label_area_size(60)
-            .build_cartesian_2d(Groups(self.labels.clone()), 0.0..some(most))?;
+            .build_cartesian_2d(Groups(self.labels.clone()), 0.0..end)?;
         let label = |x: &f64| {
             let index = x.floor();
             self.labels.get(index as usize).filter(|_| (x - index - 0.5).abs() < 1e-6).cloned().unwrap_or_default()
         };
-        chart.configure_mesh().disable_x_mesh().y_desc(self.y).x_label_formatter(&label).draw()?;
+        chart.configure_mesh().disable_x_mesh().max_light_lines(1).y_desc(self.y).x_label_formatter(&label).draw()?;
         let width = FILLED / self.series.len().max(1) as f64;
         for (number, (name, values)) in self.series.iter().enumerate() {
             let colour = COLOURS[number % COLOURS.len()];
             let bars = values.iter().enumerate().filter_map(|(group, value)| {
                 let left = group as f64 + (1.0 - FILLED) / 2.0 + number as f64 * width;
-                Some(Rectangle::new([(left, 0.0), (left + width, (*value)?)], colour.filled()))
+                Some(Rectangle::new([(left, 0.0), (left + width, (*value)?.min(end))], colour.filled()))
             });
             chart
                 .draw_series(bars)?
                 .label(name)
                 .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
+        }
+        if self.series.len() <= 2 {
+            chart.draw_series(self.numbers(end, width))?;
         }
         chart
             .configure_series_labels()
@@ -166,6 +177,20 @@ impl Bars<'_> {
             .draw()?;
         area.present()?;
         Ok(())
+    }
+
+    /// Each bar's value above it, or at its cut end.
+    fn numbers(&self, end: f64, width: f64) -> Vec<Text<'static, (f64, f64), String>> {
+        let mut numbers = Vec::new();
+        for (number, (_, values)) in self.series.iter().enumerate() {
+            for (group, value) in values.iter().enumerate() {
+                let Some(value) = value else { continue };
+                let left = group as f64 + (1.0 - FILLED) / 2.0 + number as f64 * width;
+                let above = value.min(end * 0.96) + end * 0.04;
+                numbers.push(Text::new(format!("{value:.2}"), (left, above), ("sans-serif", 12).into_font()));
+            }
+        }
+        numbers
     }
 }
 
@@ -219,15 +244,23 @@ fn times(results: &Results, engine: &str, query: &str) -> Option<Box<Times>> {
     }
 }
 
-/// The end of an axis: a little more than what is there.
-fn some(most: f64) -> f64 {
-    if most > 0.0 { most * 1.05 } else { 1.0 }
+/// A little more than what is there, unless some of it is very far out.
+fn axis_end(values: &[f64]) -> f64 {
+    let most = values.iter().copied().fold(0.0, f64::max);
+    let end = most.min(median(values) * AT_MOST) * 1.05;
+    if end > 0.0 { end } else { 1.0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::run::totals::tests::{measured, results};
+
+    #[test]
+    fn one_that_takes_very_long_does_not_flatten_the_others() {
+        let ends = |values: &[f64], end: f64| (axis_end(values) - end).abs() < 1e-9;
+        assert!(ends(&[1.0, 1.0, 2.0], 2.1) && ends(&[1.0, 1.0, 100.0], 6.3) && ends(&[], 1.0));
+    }
 
     #[test]
     fn plots_name_their_engines_and_queries() {
