@@ -29,17 +29,30 @@ pub struct HedgeSettings {
     pub share: f64,
     /// Second GETs that it may make in any case.
     pub allowance: u64,
-    /// How many times the expected time an answer may take before it is late.
+    /// An answer of which nothing has come after this is late.
+    #[serde(with = "human")]
+    pub silence: Duration,
+    /// How many times the expected time an answer that has begun may take before it is late.
     pub factor: f64,
-    /// No answer is late before this.
+    /// No answer that has begun is late before this.
     #[serde(with = "human")]
     pub floor: Duration,
 }
 
 impl Default for HedgeSettings {
     fn default() -> Self {
-        Self { share: 0.05, allowance: 8, factor: 2.5, floor: Duration::from_millis(75) }
+        let (silence, floor) = (Duration::from_millis(75), Duration::from_millis(200));
+        Self { share: 0.05, allowance: 8, silence, factor: 4.0, floor }
     }
+}
+
+/// After which time an answer is late.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Late {
+    /// That has not begun.
+    pub(super) head: Duration,
+    /// That has.
+    pub(super) whole: Duration,
 }
 
 /// The second GETs of one query or task.
@@ -60,11 +73,12 @@ impl Hedges {
     ///
     /// When most answers take long (the network is full, S3 is slow for all), none of them is late: a second request
     /// would only add to the load.
-    pub(super) fn start(&self, bytes: u64) -> Duration {
+    pub(super) fn start(&self, bytes: u64) -> Late {
         self.requests.fetch_add(1, Relaxed);
         let slowness = self.recent.lock().unwrap_or_else(PoisonError::into_inner).upper_quartile().max(1.0);
-        let late = expected(bytes).mul_f64((self.settings.factor.max(1.0) * slowness).min(1e4));
-        late.max(self.settings.floor)
+        let whole = expected(bytes).mul_f64((self.settings.factor.max(1.0) * slowness).min(1e4));
+        let head = self.settings.silence.mul_f64(slowness.min(1e4));
+        Late { head, whole: whole.max(self.settings.floor) }
     }
 
     /// Learns how long an answer took, or how long it has been waited for in vain.
@@ -124,9 +138,11 @@ mod tests {
     #[test]
     fn an_answer_is_late_against_its_size() {
         let hedges = Hedges::new(HedgeSettings::default());
-        assert_eq!(hedges.start(0), Duration::from_millis(75), "the floor");
+        let small = hedges.start(1000);
+        assert_eq!((small.head, small.whole), (Duration::from_millis(75), Duration::from_millis(200)), "the floor");
         let large = hedges.start(8 * MIB);
-        assert!(large > Duration::from_millis(450) && large < Duration::from_millis(550), "{large:?}");
+        assert_eq!(large.head, small.head);
+        assert!(large.whole > Duration::from_millis(700) && large.whole < Duration::from_millis(900), "{large:?}");
     }
 
     #[test]
@@ -135,18 +151,19 @@ mod tests {
         for _ in 0..RECENT {
             hedges.observe(8 * MIB, Duration::from_secs(2));
         }
-        assert!(hedges.start(8 * MIB) >= Duration::from_millis(4900));
+        assert!(hedges.start(8 * MIB).whole >= Duration::from_millis(7900));
+        assert!(hedges.start(8 * MIB).head >= Duration::from_millis(500));
         for _ in 0..RECENT {
             hedges.observe(8 * MIB, Duration::from_millis(100));
         }
-        assert!(hedges.start(8 * MIB) < Duration::from_millis(600), "and it is forgotten again");
+        assert!(hedges.start(8 * MIB).whole < Duration::from_secs(1), "and it is forgotten again");
     }
 
     #[test]
     fn second_requests_are_a_small_share() {
         let hedges = Hedges::new(HedgeSettings::default());
         let made =
-            |requests: usize| (0..requests).filter(|_| hedges.start(1) > Duration::ZERO && hedges.take()).count();
+            |requests: usize| (0..requests).filter(|_| hedges.start(1).head > Duration::ZERO && hedges.take()).count();
         assert_eq!(made(100), 8, "the allowance");
         assert_eq!(made(900), 42, "then 5 % of a thousand");
         let off = Hedges::new(HedgeSettings { share: 0.0, ..HedgeSettings::default() });

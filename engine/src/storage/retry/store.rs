@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -20,6 +21,7 @@ use super::super::exact::wrong_length;
 use super::super::ranges::SHORT_BODY;
 use super::Repeat;
 use super::effort::Effort;
+use super::hedge::Late;
 use super::list::resumed_list;
 use super::resume::Resumed;
 use crate::error::Error;
@@ -40,24 +42,30 @@ impl Retried {
         Self { inner, store, effort }
     }
 
-    /// A short range, at the second try from another connection when the first is late.
+    /// A short range, at the second try from another connection when the first is late: soon when nothing of it has come, for then
+    /// S3 is slow; later when it is on its way, for then it may be our own line or machine that is busy.
     async fn hedged(&self, location: &Path, options: GetOptions, length: u64) -> Result<GetResult> {
         let hedges = &self.effort.hedges;
-        let late = hedges.start(length);
-        let started = Instant::now();
-        let mut first = pin!(self.received(location, options.clone(), length));
-        if let Ok(answer) = tokio::time::timeout(late, &mut first).await {
-            if answer.is_ok() {
-                hedges.observe(length, started.elapsed());
+        let Late { head, whole } = hedges.start(length);
+        let (started, has_begun) = (Instant::now(), AtomicBool::new(false));
+        let mut first = pin!(self.received(location, options.clone(), length, Some(&has_begun)));
+        for late in [head, whole] {
+            if let Ok(answer) = tokio::time::timeout_at(started + late, &mut first).await {
+                if answer.is_ok() {
+                    hedges.observe(length, started.elapsed());
+                }
+                return answer;
             }
-            return answer;
+            if !has_begun.load(Relaxed) {
+                break;
+            }
         }
         if !hedges.take() {
             let answer = first.await;
             hedges.observe(length, started.elapsed());
             return answer;
         }
-        let second = pin!(self.received(location, repeated(options, Repeat::Hedge), length));
+        let second = pin!(self.received(location, repeated(options, Repeat::Hedge), length, None));
         let answer = match select(first, second).await {
             Either::Left((Err(error), second)) if is_retryable(&error) => second.await,
             Either::Right((Err(error), first)) if is_retryable(&error) => first.await,
@@ -68,13 +76,28 @@ impl Retried {
     }
 
     /// One GET with all of its body, of exactly the length that it announced.
-    async fn received(&self, location: &Path, options: GetOptions, length: u64) -> Result<GetResult> {
+    async fn received(
+        &self,
+        location: &Path,
+        options: GetOptions,
+        length: u64,
+        has_begun: Option<&AtomicBool>,
+    ) -> Result<GetResult> {
         let name = self.store.object(location);
-        self.effort.whole(&name, length, self.receive(location, &name, options)).await
+        self.effort.whole(&name, length, self.receive(location, &name, options, has_begun)).await
     }
 
-    async fn receive(&self, location: &Path, name: &str, options: GetOptions) -> Result<GetResult> {
+    async fn receive(
+        &self,
+        location: &Path,
+        name: &str,
+        options: GetOptions,
+        has_begun: Option<&AtomicBool>,
+    ) -> Result<GetResult> {
         let mut answer = self.effort.head(name, self.inner.get_opts(location, options)).await?;
+        if let Some(has_begun) = has_begun {
+            has_begun.store(true, Relaxed);
+        }
         let GetResultPayload::Stream(mut body) = answer.payload else { return Ok(answer) };
         let expected = answer.range.end - answer.range.start;
         let (mut parts, mut received) = (Vec::new(), 0);
