@@ -6,6 +6,8 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_distributed::MaybeEncoded;
+use object_store::memory::InMemory;
+use url::Url;
 
 use super::channel::compress;
 use super::fragment::decode_root;
@@ -30,6 +32,11 @@ impl FragmentTrial {
             .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
         let task = (request.attempt.task.task as usize, request.task_count as usize);
         let runtime = Arc::new(RuntimeEnv::default());
+        for pin in &request.pins {
+            // Decoding looks a scan's store up; nothing is read from it.
+            let url = Url::parse(&pin.store).map_err(|error| Error::internal(format!("{}: {error}", pin.store)))?;
+            runtime.register_object_store(&url, Arc::new(InMemory::new()));
+        }
         let source = Source::new(request.run, None, &runtime.memory_pool);
         let inputs = super::FragmentInputs::new(source, Vec::new());
         let (root, context) = decode_root(&plan, task, &request.options, inputs, runtime)?;
