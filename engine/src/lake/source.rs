@@ -75,7 +75,7 @@ impl FileSourceOf {
             Self::CatalogPartitions(all) => {
                 let values: Vec<_> = all.iter().map(|(_, folder)| folder.values.clone()).collect();
                 let keep = filter.matches(&values, keys.len())?;
-                let left = all.iter().zip(keep).filter_map(|(folder, keep)| keep.then(|| folder.clone())).collect();
+                let left = all.iter().zip(keep).filter(|(_, keep)| *keep).map(|(folder, _)| folder.clone()).collect();
                 list_all(context, left).await
             }
         }

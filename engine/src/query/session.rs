@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::sql::parser;
 
 use super::request::QueryRequest;
 use super::settings::EngineSettings;
@@ -13,6 +14,7 @@ use crate::access::Guard;
 use crate::error::Result;
 use crate::lake::{LakeCatalog, LakeContext};
 use crate::planner::session::{SessionParts, config, distributed, local};
+use crate::sql::passes_rows_through;
 use crate::storage::{Pins, QueryStores, query_caches};
 
 /// What a session has set, sorted by whom it concerns.
@@ -45,6 +47,9 @@ impl SessionSettings {
     }
 }
 
+/// The option that reads texts as they are written, and its value.
+const AS_WRITTEN: [&str; 2] = ["datafusion.execution.parquet.schema_force_view_types", "false"];
+
 pub(super) struct QuerySession {
     pub(super) settings: EngineSettings,
     parts: SessionParts,
@@ -52,6 +57,20 @@ pub(super) struct QuerySession {
 
 impl QuerySession {
     pub(super) fn try_new(query: &QueryContext) -> Result<Self> {
+        Self::with_options(query, &[])
+    }
+
+    /// Texts are read as what they are handed out as, where nothing is done with them between; else as views, which are cheap to
+    /// filter and to move but have to be copied in the end.
+    pub(super) fn to_run(query: &QueryContext, statement: &parser::Statement) -> Result<Self> {
+        match passes_rows_through(statement) {
+            true => Self::with_options(query, &[AS_WRITTEN.map(str::to_owned).into()]),
+            false => Self::try_new(query),
+        }
+    }
+
+    /// What the user has set counts more than these options.
+    fn with_options(query: &QueryContext, options: &[(String, String)]) -> Result<Self> {
         let QueryContext { shared, request, ledger, settings, guard, catalog, .. } = query;
         let pins = Arc::new(Pins::default());
         let stores = QueryStores::with_pins(Arc::clone(&shared.stores), Arc::clone(&ledger.meter), Arc::clone(&pins));
@@ -61,7 +80,7 @@ impl QuerySession {
             cache_manager: query_caches(&shared.cache, Arc::clone(&pins))?,
             object_store_registry: guard.stores(stores),
         });
-        let config = config(&request.database, &settings.options)?;
+        let config = config(&request.database, &[options, &settings.options].concat())?;
         let catalog = Arc::clone(catalog);
         let lake = LakeContext::new(catalog, Arc::clone(&runtime), pins, Arc::clone(&ledger.scans), config.options())
             .guarded_by(guard.clone());
