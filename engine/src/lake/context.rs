@@ -110,6 +110,12 @@ impl LakeContext {
         self.listings.files_below(store, self.store(store)?.as_ref(), folder).await
     }
 
+    /// Looks into folders of one parent ahead of [`files_below`](Self::files_below).
+    pub(super) async fn look_into(&self, store: &StoreUrl, parent: &Path, folders: Vec<Path>) -> Result<()> {
+        self.listings.together(store, self.store(store)?.as_ref(), parent, folders).await;
+        Ok(())
+    }
+
     /// The query's view of a store.
     pub(super) fn store(&self, store: &StoreUrl) -> Result<Arc<dyn ObjectStore>> {
         Ok(self.runtime.object_store_registry.get_store(&store.url()?)?)

@@ -9,6 +9,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use tokio::sync::OnceCell;
 
 use super::at_once::at_once;
+use super::side_by_side::{MANY, in_key_order, list_together};
 use crate::error::Result;
 use crate::storage::StoreUrl;
 
@@ -143,6 +144,29 @@ impl Listings {
         };
         self.below.get(store, folder, listed).await
     }
+
+    /// Lists folders of one parent in one go as far as that is cheaper than one by one. Where it cannot be done, nothing is lost: each
+    /// folder is listed when it is asked for.
+    pub(super) async fn together(&self, store: &StoreUrl, client: &dyn ObjectStore, parent: &Path, folders: Vec<Path>) {
+        let is_new = |folder: &Path| {
+            let children = self.children.known(store, folder);
+            self.below.known(store, folder).is_none() && !children.is_some_and(|children| children.folders.is_empty())
+        };
+        let mut folders: Vec<_> = folders.into_iter().filter(is_new).collect();
+        if folders.len() < MANY {
+            return;
+        }
+        in_key_order(&mut folders);
+        match list_together(client, parent, &folders).await {
+            Ok(found) => {
+                for (folder, mut files) in folders.iter().zip(found) {
+                    files.retain(|object| is_data(folder, object));
+                    self.below.put(store, folder, files);
+                }
+            }
+            Err(error) => tracing::debug!(%error, %parent, "folders are listed one by one"),
+        }
+    }
 }
 
 /// What was found in folders. Who asks while it is being looked for waits for the same answer.
@@ -165,6 +189,11 @@ impl<T> Shelf<T> {
     /// Looks with `find` if nobody has; after an error the next one looks again.
     async fn get(&self, store: &StoreUrl, folder: &Path, find: impl Future<Output = Result<T>>) -> Result<Arc<T>> {
         self.place(store, folder).get_or_try_init(|| async { find.await.map(Arc::new) }).await.cloned()
+    }
+
+    /// What is there already stays.
+    fn put(&self, store: &StoreUrl, folder: &Path, found: T) {
+        let _ = self.place(store, folder).set(Arc::new(found));
     }
 
     fn place(&self, store: &StoreUrl, folder: &Path) -> Found<T> {

@@ -20,6 +20,7 @@ mod path_table;
 mod providers;
 mod pruning;
 mod report;
+mod side_by_side;
 mod source;
 mod statistics;
 mod table;

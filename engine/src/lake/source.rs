@@ -1,5 +1,6 @@
 //! Which files a table has.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::FieldRef;
@@ -83,10 +84,27 @@ impl FileSourceOf {
 }
 
 async fn list_all(context: &Arc<LakeContext>, folders: Vec<(StoreUrl, PartitionFolder)>) -> Result<Vec<LakeFile>> {
+    look_into_neighbours(context, &folders).await?;
     let jobs =
         folders.iter().map(|(store, folder)| list(context, store, &folder.path, &folder.values).boxed()).collect();
     let files = at_once(LISTS_AT_ONCE, jobs).await?;
     Ok(files.into_iter().flatten().collect())
+}
+
+/// Folders that lie side by side are listed together. A local folder has no order, and costs nothing to list.
+async fn look_into_neighbours(context: &Arc<LakeContext>, folders: &[(StoreUrl, PartitionFolder)]) -> Result<()> {
+    let mut families: BTreeMap<(&StoreUrl, Path), Vec<Path>> = BTreeMap::new();
+    for (store, folder) in folders.iter().filter(|(store, _)| store.scheme() != "file") {
+        let parent = folder.path.as_ref().rsplit_once('/').map_or("", |(parent, _)| parent);
+        if let Ok(parent) = Path::parse(parent) {
+            families.entry((store, parent)).or_default().push(folder.path.clone());
+        }
+    }
+    let jobs = families
+        .into_iter()
+        .map(|((store, parent), folders)| async move { context.look_into(store, &parent, folders).await }.boxed());
+    at_once(LISTS_AT_ONCE, jobs.collect()).await?;
+    Ok(())
 }
 
 /// Lists and pins the data files below a folder.

@@ -34,12 +34,12 @@ pub(super) async fn describe(query: &QueryContext, statement: Statement) -> Resu
     let placeholders = sql::placeholders(&query.request.sql)?;
     let (schema, parameters) = match statement {
         Statement::Query(statement) => {
-            let session = QuerySession::try_new(query)?;
+            let session = QuerySession::try_new(query, &statement)?;
             let Bound { schema, plan, .. } = bound_plan(query, &session.local_state(), statement).await?;
             (schema, fields(&placeholders, &plan))
         }
         Statement::Explain(explain) => {
-            let session = QuerySession::try_new(query)?;
+            let session = QuerySession::try_new(query, &explain.statement)?;
             let Bound { plan, .. } = bound_plan(query, &session.local_state(), explain.statement).await?;
             (super::explain::schema(), fields(&placeholders, &plan))
         }

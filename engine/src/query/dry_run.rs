@@ -34,7 +34,7 @@ pub(super) async fn dry_run(query: &QueryContext, statement: Statement) -> Resul
         Statement::Explain(explain) => explain.statement,
         other => return Ok(of_the_catalog(&other)),
     };
-    let session = QuerySession::try_new(query)?;
+    let session = QuerySession::try_new(query, &statement)?;
     let shown = plan_to_show(query, &session, statement).await?;
     let mut total = CostEstimate::default();
     for placed in shown.subqueries.iter().chain([&shown.placed]) {

@@ -185,7 +185,7 @@ async fn look_after(query: QueryContext, mut pump: AbortOnDropHandle<()>) {
 pub(super) async fn run(query: &QueryContext, statement: Statement) -> Result<Rows> {
     match statement {
         Statement::Query(statement) => {
-            let session = QuerySession::to_run(query, &statement)?;
+            let session = QuerySession::try_new(query, &statement)?;
             let (placed, schema) = plan(query, &session, statement).await?;
             let estimate = estimate(&placed, &session.settings, &query.shared.prices);
             session.settings.limits.check_estimate(estimate.cost.total())?;
@@ -193,7 +193,9 @@ pub(super) async fn run(query: &QueryContext, statement: Statement) -> Result<Ro
             query.ledger.planned(&placed.reason);
             Ok(widened(launch(query, &session, placed).await?, &schema))
         }
-        Statement::Explain(statement) => explain(query, &QuerySession::try_new(query)?, statement).await,
+        Statement::Explain(statement) => {
+            explain(query, &QuerySession::try_new(query, &statement.statement)?, statement).await
+        }
         other => catalog_statement(query, &other).await,
     }
 }

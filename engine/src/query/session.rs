@@ -56,21 +56,10 @@ pub(super) struct QuerySession {
 }
 
 impl QuerySession {
-    pub(super) fn try_new(query: &QueryContext) -> Result<Self> {
-        Self::with_options(query, &[])
-    }
-
-    /// Texts are read as what they are handed out as, where nothing is done with them between; else as views, which are cheap to
-    /// filter and to move but have to be copied in the end.
-    pub(super) fn to_run(query: &QueryContext, statement: &parser::Statement) -> Result<Self> {
-        match passes_rows_through(statement) {
-            true => Self::with_options(query, &[AS_WRITTEN.map(str::to_owned).into()]),
-            false => Self::try_new(query),
-        }
-    }
-
-    /// What the user has set counts more than these options.
-    fn with_options(query: &QueryContext, options: &[(String, String)]) -> Result<Self> {
+    /// Texts are read as what they are handed out as, where the statement does nothing with them between; else as views, which are
+    /// cheap to filter and to move but have to be copied in the end. What the user has set counts more.
+    pub(super) fn try_new(query: &QueryContext, statement: &parser::Statement) -> Result<Self> {
+        let ours = passes_rows_through(statement).then(|| AS_WRITTEN.map(str::to_owned).into());
         let QueryContext { shared, request, ledger, settings, guard, catalog, .. } = query;
         let pins = Arc::new(Pins::default());
         let stores = QueryStores::with_pins(Arc::clone(&shared.stores), Arc::clone(&ledger.meter), Arc::clone(&pins));
@@ -80,7 +69,8 @@ impl QuerySession {
             cache_manager: query_caches(&shared.cache, Arc::clone(&pins))?,
             object_store_registry: guard.stores(stores),
         });
-        let config = config(&request.database, &[options, &settings.options].concat())?;
+        let config =
+            config(&request.database, &ours.into_iter().chain(settings.options.iter().cloned()).collect::<Vec<_>>())?;
         let catalog = Arc::clone(catalog);
         let lake = LakeContext::new(catalog, Arc::clone(&runtime), pins, Arc::clone(&ledger.scans), config.options())
             .guarded_by(guard.clone());

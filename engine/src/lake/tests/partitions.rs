@@ -74,6 +74,9 @@ async fn only_the_registered_partitions_that_match_are_listed() {
     assert_eq!(rows, ["19|2024-01-19|7", "20|2024-01-20|7"]);
     assert_eq!(query.requests().list, 2);
     let query = lake.query();
+    assert_eq!(query.rows("select count(*) from t where day > date '2024-01-03'").await.unwrap(), ["17"]);
+    assert_eq!(query.requests().list, 1, "side by side");
+    let query = lake.query();
     assert_eq!(query.rows("select v from t where hour = 8").await.unwrap(), [""; 0]);
     assert_eq!(query.requests().list, 0);
 }
