@@ -65,7 +65,7 @@ pub struct Running {
 impl Engine {
     /// Everything in this process, no tasks.
     pub fn embedded() -> Self {
-        let stores = Arc::new(ObjectStores::new(Default::default()));
+        let stores = Arc::new(ObjectStores::new(asks_every_time()));
         Self { service: service(&stores, None), database: None, settings: Vec::new(), stores: vec![stores] }
     }
 
@@ -73,7 +73,7 @@ impl Engine {
     pub fn tasks(width: Width) -> Self {
         let exchange: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let stores = [(); 2].map(|()| {
-            let stores = ObjectStores::new(Default::default());
+            let stores = ObjectStores::new(asks_every_time());
             stores.insert(&bucket_url(EXCHANGE), Arc::clone(&exchange)).expect("a store");
             Arc::new(stores)
         });
@@ -108,7 +108,7 @@ impl Engine {
         };
         let invoker = block_on(AwsInvoker::new(settings)).expect("a client of the local Lambda");
         let invoker = Arc::new(TwoLevelInvoker::new(invoker, two_level));
-        let stores = Arc::new(ObjectStores::new(Default::default()));
+        let stores = Arc::new(ObjectStores::new(asks_every_time()));
         let engine = Self {
             service: service(&stores, Some(invoker)),
             database: None,
@@ -164,11 +164,8 @@ impl Engine {
     /// Makes a bucket of the sandbox's S3 known, through the client that the engine would make of its settings.
     pub fn with_bucket(self, sandbox: &Sandbox, bucket: &str) -> Self {
         let s3 = sandbox.s3.settings();
-        let settings = StorageSettings {
-            endpoint: Some(sandbox.s3.url()),
-            region: Some(s3.region.clone()),
-            ..StorageSettings::default()
-        };
+        let settings =
+            StorageSettings { endpoint: Some(sandbox.s3.url()), region: Some(s3.region.clone()), ..asks_every_time() };
         let credentials =
             AwsCredential { key_id: s3.access_key.clone(), secret_key: s3.secret_key.clone(), token: None };
         let stores = ObjectStores::new(settings).with_credentials(Arc::new(StaticCredentialProvider::new(credentials)));
@@ -300,6 +297,11 @@ fn service_with(
         observer: Arc::new(NoObserver),
     };
     QueryService::try_new(parts).expect("a query service")
+}
+
+/// What is kept would hide what storage does to a query.
+fn asks_every_time() -> StorageSettings {
+    StorageSettings { cache_mib: 0, ..StorageSettings::default() }
 }
 
 fn bucket_url(bucket: &str) -> Url {

@@ -66,10 +66,13 @@ impl Sandbox {
             })
             .await?;
             let S3Settings { access_key, secret_key, region, .. } = s3.settings().clone();
+            let mut env = s3.environment();
+            // What a worker keeps would hide what storage does to it.
+            env.push(("ARACHNE_WORKER__CACHE_MIB".to_owned(), "0".to_owned()));
             let mut settings = LambdaServerSettings {
                 function: FUNCTION.to_owned(),
                 command: vec![binaries::bootstrap().display().to_string()],
-                env: s3.environment(),
+                env,
                 access_key,
                 secret_key,
                 region,

@@ -37,16 +37,19 @@ impl Default for WorkerSettings {
 impl WorkerSettings {
     /// Sizes a worker by the environment that Lambda gives a function
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>): memory by `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`
-    /// (MB), spilling to the temporary folder, of which 512 MB are there unless configured otherwise.
+    /// (MB), spilling to the temporary folder, of which 512 MB are there unless configured otherwise (`ARACHNE_WORKER__SPILL_MB`).
+    /// `ARACHNE_WORKER__CACHE_MIB` is what it keeps of what it has read.
     pub fn from_lambda_env() -> Self {
         let memory_mb =
             std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|value| value.parse::<usize>().ok());
         let Some(memory_mb) = memory_mb else { return Self::default() };
-        let spill_mb = std::env::var("ARACHNE_WORKER__SPILL_MB").ok().and_then(|value| value.parse::<u64>().ok());
+        let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+        let spill_mb = number("ARACHNE_WORKER__SPILL_MB");
+        let cache_mib = number("ARACHNE_WORKER__CACHE_MIB").unwrap_or(memory_mb as u64 / SHARE_OF_CACHE);
         Self {
             memory_bytes: (memory_mb as f64 * QUERY_SHARE_OF_MEMORY) as usize * 1024 * 1024,
             spill_bytes: spill_mb.unwrap_or(480) * 1024 * 1024,
-            storage: StorageSettings { cache_mib: memory_mb as u64 / SHARE_OF_CACHE, ..StorageSettings::default() },
+            storage: StorageSettings { cache_mib, ..StorageSettings::default() },
             read_ahead: ReadAhead { buffer_bytes: memory_mb as u64 * 1024 * 1024 / 4, ..ReadAhead::default() },
             ..Self::default()
         }
