@@ -3,6 +3,8 @@
 //! A LIST costs as much as twelve GETs, and gives a thousand keys. A hundred days of one file each are one page of the folder around
 //! them, from the first day to the last.
 
+use std::cmp::Ordering;
+
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
@@ -28,27 +30,25 @@ pub(super) async fn list_together(
     let Some(first) = folders.first() else { return Ok(Vec::new()) };
     let mut objects = store.list_with_offset((!parent.is_root()).then_some(parent), first);
     let mut found: Vec<Vec<ObjectMeta>> = vec![Vec::new()];
-    let mut seen = 0;
-    while let Some(object) = objects.try_next().await? {
+    for _ in 0..MOST_KEYS {
+        let Some(object) = objects.try_next().await? else {
+            found.resize_with(folders.len(), Vec::new);
+            return Ok(found);
+        };
         // The folder at hand ends before this key, and perhaps others without objects.
-        while is_behind(&object, &folders[found.len() - 1]) {
+        while place(&object, &folders[found.len() - 1]).is_gt() {
             if found.len() == folders.len() {
                 return Ok(found);
             }
             found.push(Vec::new());
         }
-        seen += 1;
-        if seen > MOST_KEYS {
-            // Of the folder at hand there may be more.
-            found.pop();
-            return Ok(found);
-        }
         let at = found.len() - 1;
-        if is_below(&object, &folders[at]) {
+        if place(&object, &folders[at]).is_eq() {
             found[at].push(object);
         }
     }
-    found.resize_with(folders.len(), Vec::new);
+    // Of the folder at hand there may be more.
+    found.pop();
     Ok(found)
 }
 
@@ -57,12 +57,13 @@ pub(super) fn in_key_order(folders: &mut [Path]) {
     folders.sort_by_cached_key(|folder| format!("{folder}/"));
 }
 
-fn is_below(object: &ObjectMeta, folder: &Path) -> bool {
-    object.location.as_ref().strip_prefix(folder.as_ref()).is_some_and(|rest| rest.starts_with('/'))
-}
-
-fn is_behind(object: &ObjectMeta, folder: &Path) -> bool {
-    !is_below(object, folder) && object.location.as_ref() > format!("{folder}/").as_str()
+/// Where an object is listed: before the folder's own, among them, or behind them.
+fn place(object: &ObjectMeta, folder: &Path) -> Ordering {
+    let (key, folder) = (object.location.as_ref(), folder.as_ref());
+    match key.strip_prefix(folder) {
+        Some(rest) if rest.starts_with('/') => Ordering::Equal,
+        _ => key.bytes().cmp(folder.bytes().chain([b'/'])),
+    }
 }
 
 #[cfg(test)]
