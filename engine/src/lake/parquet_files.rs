@@ -39,8 +39,8 @@ impl Footer {
 pub(super) fn footer_guess(context: &LakeContext, file: &LakeFile) -> Option<usize> {
     let guess = context.parquet().global.metadata_size_hint?;
     Some(match file.object.size {
-        // What is read is kept, and the data is then there when it is asked for.
-        size @ ..=READ_WHOLE => size as usize,
+        // What is read is kept, and the data is then there when it is asked for. Of local files nothing is kept.
+        size @ ..=READ_WHOLE if file.store.scheme() != "file" => size as usize,
         ..SMALL_FILE => guess.min(SMALL_FOOTER),
         _ => guess,
     })
