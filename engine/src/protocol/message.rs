@@ -121,6 +121,17 @@ pub struct TaskRequest {
     pub stored: Option<String>,
 }
 
+impl TaskRequest {
+    /// The encoded physical plan.
+    ///
+    /// # Errors
+    /// `Internal` for a fragment that is not zstd.
+    pub fn decompressed_plan(&self) -> Result<Vec<u8>, Error> {
+        zstd::stream::decode_all(&self.plan.0[..])
+            .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))
+    }
+}
+
 /// The committed output of one task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProducedTask {

@@ -145,8 +145,7 @@ impl Worker {
         stop: &Stop,
         stats: &mut TaskStats,
     ) -> Result<OutputWriter> {
-        let plan = zstd::stream::decode_all(&request.plan.0[..])
-            .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
+        let plan = request.decompressed_plan()?;
         let task = (request.attempt.task.task as usize, request.task_count as usize);
         let inputs = FragmentInputs::new(source, inputs);
         let mut options = request.options.clone();

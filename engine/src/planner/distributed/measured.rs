@@ -28,8 +28,7 @@ impl FragmentTrial {
     /// # Errors
     /// For a request that is not of this version.
     pub fn decode(request: &TaskRequest) -> Result<Self> {
-        let plan = zstd::stream::decode_all(&request.plan.0[..])
-            .map_err(|error| Error::internal(format!("the fragment cannot be decompressed: {error}")))?;
+        let plan = request.decompressed_plan()?;
         let task = (request.attempt.task.task as usize, request.task_count as usize);
         let runtime = Arc::new(RuntimeEnv::default());
         for pin in &request.pins {
