@@ -32,4 +32,4 @@ pub use request_log::{RequestLog, RequestRecord};
 pub use server::{S3Server, S3ServerError};
 pub use server_conditions::S3Conditions;
 pub use settings::S3Settings;
-pub use traffic::{FirstByte, S3Shape};
+pub use traffic::{FirstByte, FirstByteError, S3Shape};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rand_distr::{Distribution, LogNormal};
+use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 /// How long answers take, how fast their bodies come, how many there are a second. The default: nothing is held back.
@@ -25,10 +25,24 @@ pub struct S3Shape {
 
 /// A log-normal time, by two of its quantiles.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Quantiles", into = "Quantiles")]
+pub struct FirstByte(Quantiles);
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FirstByte {
-    pub median_ms: f64,
-    pub p99_ms: f64,
+struct Quantiles {
+    median_ms: f64,
+    p99_ms: f64,
+}
+
+/// Quantiles that no time has.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error(
+    "a first byte after {median_ms} ms (median) and {p99_ms} ms (p99) cannot be: say a median above 0 and a p99 that is not below it"
+)]
+pub struct FirstByteError {
+    median_ms: f64,
+    p99_ms: f64,
 }
 
 /// The 99th percentile of the standard normal distribution.
@@ -40,7 +54,7 @@ impl S3Shape {
     pub fn like_s3() -> Self {
         Self {
             seed: 0,
-            first_byte: Some(FirstByte { median_ms: 18.0, p99_ms: 84.0 }),
+            first_byte: Some(FirstByte(Quantiles { median_ms: 18.0, p99_ms: 84.0 })),
             bytes_per_second: Some((60_000_000, 90_000_000)),
             reads_per_second: Some(5_500),
         }
@@ -48,10 +62,33 @@ impl S3Shape {
 }
 
 impl FirstByte {
-    /// `None` where the quantiles are no times, or the wrong way round.
-    fn distribution(self) -> Option<LogNormal<f64>> {
-        let sigma = (self.p99_ms / self.median_ms).ln() / Z_99;
-        LogNormal::new(self.median_ms.ln(), sigma).ok()
+    /// # Errors
+    /// [`FirstByteError`] where a quantile is no time, or they are the wrong way round.
+    pub fn new(median_ms: f64, p99_ms: f64) -> Result<Self, FirstByteError> {
+        Quantiles { median_ms, p99_ms }.try_into()
+    }
+
+    fn draw(self, draws: &mut impl Rng) -> Duration {
+        let Self(Quantiles { median_ms, p99_ms }) = self;
+        let z: f64 = StandardNormal.sample(draws);
+        let ms = median_ms * (p99_ms / median_ms).powf(z / Z_99);
+        Duration::try_from_secs_f64(ms / 1000.0).unwrap_or(Duration::MAX)
+    }
+}
+
+impl TryFrom<Quantiles> for FirstByte {
+    type Error = FirstByteError;
+
+    fn try_from(quantiles: Quantiles) -> Result<Self, FirstByteError> {
+        let Quantiles { median_ms, p99_ms } = quantiles;
+        let are_times = median_ms.is_finite() && p99_ms.is_finite() && 0.0 < median_ms && median_ms <= p99_ms;
+        if are_times { Ok(Self(quantiles)) } else { Err(FirstByteError { median_ms, p99_ms }) }
+    }
+}
+
+impl From<FirstByte> for Quantiles {
+    fn from(first_byte: FirstByte) -> Self {
+        first_byte.0
     }
 }
 
@@ -68,7 +105,6 @@ pub(super) struct Turn {
 #[derive(Debug)]
 pub(super) struct Traffic {
     shape: S3Shape,
-    first_byte: Option<LogNormal<f64>>,
     state: Mutex<State>,
 }
 
@@ -81,16 +117,15 @@ struct State {
 
 impl Traffic {
     pub(super) fn new(shape: S3Shape) -> Self {
-        let first_byte = shape.first_byte.and_then(FirstByte::distribution);
         let state = State { draws: StdRng::seed_from_u64(shape.seed), prefixes: HashMap::new() };
-        Self { shape, first_byte, state: Mutex::new(state) }
+        Self { shape, state: Mutex::new(state) }
     }
 
     /// The next answer, about `path` (bucket and key, or bucket and listed prefix), at this time.
     pub(super) fn next(&self, path: &str, reads: bool, now: Instant) -> Turn {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let draws = &mut state.draws;
-        let first_byte = self.first_byte.map(|times| Duration::from_secs_f64(times.sample(draws) / 1000.0));
+        let first_byte = self.shape.first_byte.map(|times| times.draw(draws));
         let bytes_per_second =
             self.shape.bytes_per_second.map(|(least, most)| draws.random_range(least..=most.max(least)));
         let limit = self.shape.reads_per_second.filter(|_| reads);
@@ -128,6 +163,21 @@ mod tests {
         assert!((at(0.5) - 18.0).abs() < 1.0 && (at(0.99) - 84.0).abs() < 8.0, "{} {}", at(0.5), at(0.99));
         let rates = turns.iter().filter_map(|turn| turn.bytes_per_second);
         assert!(rates.clone().min().unwrap() < 61_000_000 && rates.max().unwrap() > 89_000_000);
+    }
+
+    #[test]
+    fn quantiles_are_times_the_right_way_round() {
+        assert!(FirstByte::new(30.0, 30.0).is_ok(), "always the same");
+        let senseless =
+            [(0.0, 84.0), (-1.0, 84.0), (84.0, 18.0), (f64::NAN, 84.0), (18.0, f64::NAN), (18.0, f64::INFINITY)];
+        for (median_ms, p99_ms) in senseless {
+            assert!(FirstByte::new(median_ms, p99_ms).is_err(), "{median_ms} {p99_ms}");
+        }
+        let shape = r#"{"first_byte": {"median_ms": 84.0, "p99_ms": 18.0}}"#;
+        let error = serde_json::from_str::<S3Shape>(shape).unwrap_err().to_string();
+        assert!(error.contains("a first byte after 84 ms (median) and 18 ms (p99) cannot be"), "{error}");
+        let written = serde_json::to_string(&S3Shape::like_s3()).unwrap();
+        assert_eq!(serde_json::from_str::<S3Shape>(&written).unwrap(), S3Shape::like_s3());
     }
 
     #[test]
