@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its results")]
 
 mod concurrency;
+mod local_cloud;
 mod data;
 mod doors;
 mod local_lake;

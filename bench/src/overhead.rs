@@ -13,7 +13,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::data;
-use crate::stage::{self, BUCKET, Stage};
+use crate::local_cloud::BUCKET;
+use crate::output::say;
+use crate::stage::{self, Stage};
 use crate::summary::Summary;
 
 const QUERY: &str = "SELECT l_returnflag, l_linestatus, count(*), sum(l_quantity), sum(l_extendedprice * (1 - l_discount)) \

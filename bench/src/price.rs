@@ -15,7 +15,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use serde::Serialize;
 
 use crate::data;
-use crate::stage::{self, BUCKET, Stage};
+use crate::local_cloud::BUCKET;
+use crate::output::say;
+use crate::stage::{self, Stage};
 
 const QUERY: &str =
     "SELECT l_returnflag, l_linestatus, count(*), sum(l_quantity), sum(l_extendedprice * (1 - l_discount))";

@@ -17,12 +17,10 @@ use arachne_sandbox::lambda::{LambdaServer, LambdaServerSettings};
 use arachne_sandbox::s3::{S3Server, S3Settings};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
-use object_store::aws::AmazonS3Builder;
 use tempfile::TempDir;
 use url::Url;
 
-pub(crate) const BUCKET: &str = "bench";
-const FUNCTION: &str = "arachne-worker";
+use crate::local_cloud::{self, BUCKET, FUNCTION};
 
 pub(crate) struct Stage {
     pub(crate) s3: S3Server,
@@ -36,33 +34,13 @@ impl Stage {
         let dir = tempfile::tempdir()?;
         let s3 = S3Server::start(S3Settings { buckets: vec![BUCKET.into()], ..S3Settings::new(dir.path().join("s3")) })
             .await?;
-        let settings = s3.settings().clone();
-        let lambda = LambdaServer::start(LambdaServerSettings {
-            function: FUNCTION.into(),
-            command: vec![std::env::current_exe()?.display().to_string(), "worker".into()],
-            env: s3.environment(),
-            access_key: settings.access_key,
-            secret_key: settings.secret_key,
-            region: settings.region,
-            concurrency,
-            ..LambdaServerSettings::default()
-        })
-        .await?;
+        let lambda =
+            local_cloud::lambda(&s3, LambdaServerSettings { concurrency, ..LambdaServerSettings::default() }).await?;
         Ok(Self { s3, lambda, catalog: Arc::new(MemoryCatalog::new()), _dir: dir })
     }
 
-    /// A client of the bucket, with the credentials in hand instead of in the environment.
     pub(crate) fn bucket(&self) -> Result<Arc<dyn ObjectStore>> {
-        let settings = self.s3.settings();
-        let store = AmazonS3Builder::new()
-            .with_bucket_name(BUCKET)
-            .with_endpoint(self.s3.url())
-            .with_allow_http(true)
-            .with_region(&settings.region)
-            .with_access_key_id(&settings.access_key)
-            .with_secret_access_key(&settings.secret_key)
-            .build()?;
-        Ok(Arc::new(store))
+        local_cloud::bucket(&self.s3)
     }
 
     /// A service that runs queries in this process.

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use anyhow::Result;
 use arachne_sandbox::s3::S3Server;
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
-use object_store::aws::AmazonS3Builder;
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::{BUCKET, Options};
+use super::Options;
+use crate::local_cloud;
 
 /// The columns in Hive's words.
 pub(super) const COLUMNS: &str =
@@ -26,25 +26,12 @@ pub(super) const USERS: i64 = 10_000;
 const MS_PER_DAY: i64 = 24 * 60 * 60 * 1000;
 
 pub(super) async fn put(s3: &S3Server, options: &Options) -> Result<()> {
-    let store = client(s3)?;
+    let store = local_cloud::bucket(s3)?;
     for day in 0..options.days {
         let path = Path::from(format!("logs/day={}/part-0.parquet", date(day)));
         store.put(&path, file(day, options)?.into()).await?;
     }
     Ok(())
-}
-
-fn client(s3: &S3Server) -> Result<Arc<dyn ObjectStore>> {
-    let settings = s3.settings();
-    let store = AmazonS3Builder::new()
-        .with_bucket_name(BUCKET)
-        .with_endpoint(s3.url())
-        .with_allow_http(true)
-        .with_region(&settings.region)
-        .with_access_key_id(&settings.access_key)
-        .with_secret_access_key(&settings.secret_key)
-        .build()?;
-    Ok(Arc::new(store))
 }
 
 fn file(day: usize, options: &Options) -> Result<Vec<u8>> {

@@ -12,7 +12,8 @@ use serde_json::json;
 use tokio::process::Command;
 
 use super::measured::Line;
-use super::{BUCKET, Options, queries};
+use super::{Options, queries};
+use crate::local_cloud::BUCKET;
 
 const PROGRAM: &str = include_str!("duckdb_clients.py");
 

@@ -19,8 +19,8 @@ use arachne_sandbox::s3::{S3Server, S3Settings, S3Shape};
 use clap::Args;
 
 use self::measured::Line;
-
-pub(crate) const BUCKET: &str = "bench";
+use crate::local_cloud::BUCKET;
+use crate::output::say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

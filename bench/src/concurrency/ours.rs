@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 
 use super::data::COLUMNS;
 use super::measured::Line;
-use super::{BUCKET, Options, queries};
+use super::{Options, queries};
 use crate::doors::Server;
+use crate::local_cloud::BUCKET;
 
 /// A server with the table in its catalog.
 pub(super) struct Ours {

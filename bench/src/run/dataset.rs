@@ -11,15 +11,14 @@ use arachne_tests::kept;
 use arachne_tests::tpch::files_below;
 use arrow::datatypes::DataType;
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::aws::AmazonS3Builder;
+use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::job::{Format, JobTable};
 use super::suite::{Query, Suite};
+use crate::local_cloud::{self, BUCKET};
 
-pub(crate) const BUCKET: &str = "bench";
 /// Where rows pass between stages of ours.
 pub(crate) const EXCHANGE: &str = "exchange";
 
@@ -88,7 +87,7 @@ fn upload(dir: &Path, from: &Path, prefix: &str) -> Result<()> {
     tokio::runtime::Handle::current().block_on(async {
         let buckets = [BUCKET, EXCHANGE].map(str::to_owned).into();
         let s3 = S3Server::start(S3Settings { buckets, ..S3Settings::new(dir) }).await?;
-        let store = client(&s3)?;
+        let store = local_cloud::bucket(&s3)?;
         let put = |(name, path): (String, PathBuf)| {
             let store = Arc::clone(&store);
             async move {
@@ -101,19 +100,6 @@ fn upload(dir: &Path, from: &Path, prefix: &str) -> Result<()> {
         s3.shutdown().await;
         Ok(())
     })
-}
-
-fn client(s3: &S3Server) -> Result<Arc<dyn ObjectStore>> {
-    let settings = s3.settings();
-    let store = AmazonS3Builder::new()
-        .with_bucket_name(BUCKET)
-        .with_endpoint(s3.url())
-        .with_allow_http(true)
-        .with_region(&settings.region)
-        .with_access_key_id(&settings.access_key)
-        .with_secret_access_key(&settings.secret_key)
-        .build()?;
-    Ok(Arc::new(store))
 }
 
 fn tables(suite: Suite, dir: &Path, format: Format, prefix: &str) -> Result<Vec<JobTable>> {

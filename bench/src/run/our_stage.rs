@@ -12,8 +12,8 @@ use tokio::process::{Child, Command};
 
 use super::dataset::EXCHANGE;
 use super::engines::{Compute, Engine};
+use crate::local_cloud::{self, FUNCTION};
 
-const FUNCTION: &str = "arachne-worker";
 /// Worker processes of the local Lambda at most, as `arachne demo` has it.
 const LAMBDA_WORKERS: usize = 8;
 /// Machines of the cluster that it stands for.
@@ -87,19 +87,12 @@ impl OurStage {
 }
 
 async fn lambda(s3: &S3Server) -> Result<LambdaServer> {
-    let settings = s3.settings().clone();
-    let lambda = LambdaServer::start(LambdaServerSettings {
-        function: FUNCTION.into(),
-        command: vec![std::env::current_exe()?.display().to_string(), "worker".into()],
-        env: s3.environment(),
-        access_key: settings.access_key,
-        secret_key: settings.secret_key,
-        region: settings.region,
+    let limits = LambdaServerSettings {
         concurrency: LAMBDA_WORKERS,
         timeout: FUNCTION_TIMEOUT,
         ..LambdaServerSettings::default()
-    });
-    lambda.await.context("the local Lambda did not start")
+    };
+    local_cloud::lambda(s3, limits).await
 }
 
 async fn cluster_worker(s3: &S3Server) -> Result<(Child, String)> {
