@@ -1,12 +1,11 @@
 //! Measurements that anybody can repeat: `cargo run --release --bin arachne-bench -- overhead`.
 
-#![expect(clippy::print_stdout, reason = "a bench prints its results")]
-
 mod concurrency;
 mod local_cloud;
 mod data;
 mod doors;
 mod local_lake;
+mod output;
 mod overhead;
 mod own_process;
 mod plan_files;

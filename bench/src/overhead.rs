@@ -100,15 +100,15 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         }
     }
     let lines = lines(&contenders)?;
-    println!(
+    say(format_args!(
         "one-stage query over {:.1} MiB of Parquet in {files} files, {} runs, warm; medians in ms\n",
         mib(bytes),
         options.runs
-    );
-    println!("{}", table(&lines));
+    ))?;
+    say(table(&lines))?;
     let file = stage::results_dir()?.join("overhead.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&lines)?)?;
-    println!("\nwritten to {}", file.display());
+    say(format_args!("\nwritten to {}", file.display()))?;
     stage.lambda.shutdown().await;
     stage.s3.shutdown().await;
     Ok(())

@@ -26,7 +26,7 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let lake = LocalLake::set_up()?;
-    println!("writing {} and {} files", options.files, options.listed);
+    say(format_args!("writing {} and {} files", options.files, options.listed))?;
     let flat = lake.put_files("flat", options.files, 0)?;
     let folders = lake.put_files("folders", options.listed, options.per_folder)?;
     let mut table = Table::new();
@@ -64,7 +64,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("planned and explained, not run; local files, so that a LIST is a folder's and not a page's\n");
-    println!("{table}");
+    say("planned and explained, not run; local files, so that a LIST is a folder's and not a page's\n")?;
+    say(&table)?;
     Ok(())
 }

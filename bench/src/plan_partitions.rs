@@ -44,7 +44,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let catalog = Arc::new(SqlCatalog::open(&dir.path().join("catalog.sqlite")).await?);
     let lake = LocalLake::with_catalog(Arc::clone(&catalog) as _)?;
-    println!("writing {} partitions", options.partitions);
+    say(format_args!("writing {} partitions", options.partitions))?;
     let url = lake.put_files(TABLE, options.partitions, 1)?;
     let ddl = format!(
         "CREATE EXTERNAL TABLE {TABLE} ({LINEITEM}) PARTITIONED BY (day date, tenant int) STORED AS PARQUET LOCATION '{url}'"
@@ -52,7 +52,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     stage::run(&lake.service, QueryRequest::new(ddl)).await?;
     let started = Instant::now();
     register(catalog.as_ref(), &url, options).await?;
-    println!("registered in {:.1} s\n", started.elapsed().as_secs_f64());
+    say(format_args!("registered in {:.1} s\n", started.elapsed().as_secs_f64()))?;
 
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
@@ -86,8 +86,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("planned and explained, not run; local files, {} partitions in SQLite\n", options.partitions);
-    println!("{table}");
+    say(format_args!("planned and explained, not run; local files, {} partitions in SQLite\n", options.partitions))?;
+    say(&table)?;
     Ok(())
 }
 

@@ -74,10 +74,10 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!(
+    say(format_args!(
         "a table of {} files, {} tasks a stage; CPU is this process's, user and system\n",
         options.files, options.tasks
-    );
-    println!("{table}");
+    ))?;
+    say(&table)?;
     Ok(())
 }

@@ -87,18 +87,18 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         let median = runs.get(runs.len() / 2).context("a run")?;
         lines.push(line(*workers, median, lines.first()));
     }
-    println!(
+    say(format_args!(
         "the same query over {:.1} MiB of Parquet in {} files; S3 answers after {} ms, each body at {} bytes a second; median of {} runs\n",
         bytes as f64 / (1024.0 * 1024.0),
         options.files,
         options.latency,
         options.bytes_per_second,
         options.runs,
-    );
-    println!("{}", table(&lines));
+    ))?;
+    say(table(&lines))?;
     let file = stage::results_dir()?.join("price.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&lines)?)?;
-    println!("\nwritten to {}", file.display());
+    say(format_args!("\nwritten to {}", file.display()))?;
     stage.lambda.shutdown().await;
     stage.s3.shutdown().await;
     Ok(())

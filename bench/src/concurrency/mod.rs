@@ -62,7 +62,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let objects = dir.path().join("s3");
     let s3 = start(&objects, S3Shape::default()).await?;
-    println!("writing {} days", options.days);
+    say(format_args!("writing {} days", options.days))?;
     data::put(&s3, options).await?;
     s3.shutdown().await;
 
@@ -70,24 +70,24 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     for (name, shape) in [("plain", S3Shape::default()), ("like S3", S3Shape::like_s3())] {
         let s3 = start(&objects, shape).await?;
         answers::compare(&s3, dir.path(), options).await?;
-        println!("{name}: the answers agree");
+        say(format_args!("{name}: the answers agree"))?;
         for clients in &options.clients {
             for line in [
                 ours::measure(&s3, name, *clients, options).await?,
                 duckdb::measure(&s3, dir.path(), name, *clients, options).await?,
             ] {
-                println!("{}", line.describe());
+                say(line.describe())?;
                 lines.push(line);
             }
         }
         s3.shutdown().await;
     }
     let text = table::markdown(options, &lines)?;
-    println!("\n{text}");
+    say(format_args!("\n{text}"))?;
     std::fs::create_dir_all(&options.results)?;
     std::fs::write(options.results.join("concurrency.md"), text)?;
     std::fs::write(options.results.join("concurrency.json"), serde_json::to_vec_pretty(&lines)?)?;
-    println!("written to {}", options.results.display());
+    say(format_args!("written to {}", options.results.display()))?;
     Ok(())
 }
 

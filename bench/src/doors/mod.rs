@@ -18,6 +18,7 @@ use clap::Args;
 pub(crate) use raw_flight::serve as serve_raw_flight;
 pub(crate) use server::Server;
 
+use crate::output::say;
 use crate::stage;
 
 #[derive(Debug, Args)]
@@ -48,19 +49,19 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let server = server::Server::start(dir.path()).await?;
 
     let latencies = latency::run(&server, options).await?;
-    println!("{}\n", latency::table(&latencies));
+    say(format_args!("{}\n", latency::table(&latencies)))?;
 
     let file = dir.path().join("rows.parquet");
     rows::write(&file, options.rows)?;
     let throughputs = throughput::run(&server, &file, options).await?;
-    println!("{}\n", throughput::table(options.rows, &throughputs));
+    say(format_args!("{}\n", throughput::table(options.rows, &throughputs)))?;
 
     let slow = slow_client::run(&server, options).await?;
-    println!("{}", slow_client::table(options, &slow));
+    say(slow_client::table(options, &slow))?;
 
     let results = serde_json::json!({"latency": latencies, "throughput": throughputs, "slow_client": slow});
     let file = stage::results_dir()?.join("doors.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&results)?)?;
-    println!("\nwritten to {}", file.display());
+    say(format_args!("\nwritten to {}", file.display()))?;
     Ok(())
 }

@@ -24,6 +24,7 @@ use super::results::{EngineVersion, Results, Settings};
 use super::state::{Outcome, Record, State};
 use super::suite::Query;
 
+use crate::output::say;
 /// More than any run of one query asks.
 const LOG_CAPACITY: usize = 1_000_000;
 /// What an engine may take to start for the first time.
@@ -63,8 +64,8 @@ async fn prepare_and_measure(options: &RunOptions) -> Result<()> {
     results.save(&bench.files.json())?;
     let prices = PriceBook::built_in()?;
     std::fs::write(bench.files.markdown(), report::page(&results, &plots, &prices))?;
-    println!("{}", report::summary_table(&report::summaries(&results, &prices)));
-    println!("\nwritten to {} and beside it", bench.files.markdown().display());
+    say(report::summary_table(&report::summaries(&results, &prices)))?;
+    say(format_args!("\nwritten to {} and beside it", bench.files.markdown().display()))?;
     Ok(())
 }
 

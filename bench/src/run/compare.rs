@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::results::Results;
 use super::totals::{Cell, Times, cell, median};
+use crate::output::say;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CompareOptions {
@@ -41,9 +42,9 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<()> {
         options.after.display()
     );
     if before.machine != after.machine {
-        println!("different machines: {}; {}\n", before.machine.describe(), after.machine.describe());
+        say(format_args!("different machines: {}; {}\n", before.machine.describe(), after.machine.describe()))?;
     }
-    println!("{}", table(&before, &after, options.all));
+    say(table(&before, &after, options.all))?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::files::results_dir;
 use super::options::Shape;
 use super::results::Results;
 use super::totals::{Ratio, summary};
+use crate::output::say;
 
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
@@ -35,7 +36,7 @@ pub(crate) fn rewrite_readme(options: &ReadmeOptions) -> Result<()> {
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let text = with_block(&text, &block(&results)?).with_context(|| file.display().to_string())?;
     fs::write(&file, text)?;
-    println!("{} now shows {} runs", file.display(), results.len());
+    say(format_args!("{} now shows {} runs", file.display(), results.len()))?;
     Ok(())
 }
 

@@ -23,6 +23,7 @@ use clap::Args;
 
 use self::case::{Case, Setup};
 use self::limits::Judged;
+use crate::output::say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -55,9 +56,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
         }
     }
-    println!("{}", table::markdown(options, &judged));
+    say(table::markdown(options, &judged))?;
     for file in table::write(options, &judged)? {
-        println!("written to {}", file.display());
+        say(format_args!("written to {}", file.display()))?;
     }
     Ok(())
 }
