@@ -1,17 +1,17 @@
 //! Measurements that anybody can repeat: `cargo run --release --bin arachne-bench -- overhead`.
 
 mod concurrency;
-mod local_cloud;
 mod data;
 mod doors;
+mod local_cloud;
 mod local_lake;
 mod output;
 mod overhead;
-mod own_process;
 mod plan_files;
 mod plan_partitions;
 mod plan_tasks;
 mod price;
+mod processes;
 mod run;
 mod simulation;
 mod stage;

@@ -8,7 +8,8 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::local_lake::LocalLake;
-use crate::own_process::{cpu_time, memory, peak_memory, reset_peak_memory};
+use crate::output::say;
+use crate::processes::Usage;
 use crate::stage;
 
 #[derive(Debug, Args)]
@@ -46,15 +47,14 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             ("arachne.local_bytes", "0".to_owned()),
         ];
         request.settings.extend(settings.map(|(name, value)| (name.to_owned(), value)));
-        reset_peak_memory()?;
-        let (before, cpu, started) = (memory()?, cpu_time()?, Instant::now());
+        let (usage, started) = (Usage::watch()?, Instant::now());
         let stats = stage::run(&lake.service, request).await?;
-        let grown = peak_memory()?.saturating_sub(before);
+        let grown = usage.grown()?;
         table.add_row([
             name.to_owned(),
             files.to_string(),
             format!("{:.2}", started.elapsed().as_secs_f64()),
-            format!("{:.2}", cpu_time()?.saturating_sub(cpu).as_secs_f64()),
+            format!("{:.2}", usage.cpu()?.as_secs_f64()),
             stats.requests.list.to_string(),
             (stats.requests.get + stats.requests.head).to_string(),
             format!("{:.1}", grown as f64 / (1024.0 * 1024.0)),

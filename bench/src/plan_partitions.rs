@@ -12,7 +12,8 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::data::LINEITEM;
 use crate::local_lake::LocalLake;
-use crate::own_process::{cpu_time, memory, peak_memory, reset_peak_memory};
+use crate::output::say;
+use crate::processes::Usage;
 use crate::stage;
 
 const DATABASE: &str = "default";
@@ -93,14 +94,13 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 
 async fn plan(lake: &LocalLake, filter: &str) -> Result<Run> {
     let sql = format!("EXPLAIN SELECT l_returnflag, sum(l_quantity) FROM {TABLE} {filter} GROUP BY l_returnflag");
-    reset_peak_memory()?;
-    let (before, cpu, started) = (memory()?, cpu_time()?, Instant::now());
+    let (usage, started) = (Usage::watch()?, Instant::now());
     let stats = stage::run(&lake.service, QueryRequest::new(sql)).await?;
     Ok(Run {
         seconds: started.elapsed().as_secs_f64(),
-        cpu: cpu_time()?.saturating_sub(cpu).as_secs_f64(),
+        cpu: usage.cpu()?.as_secs_f64(),
         lists: stats.requests.list,
-        grown: peak_memory()?.saturating_sub(before),
+        grown: usage.grown()?,
     })
 }
 

@@ -8,7 +8,8 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::local_lake::LocalLake;
-use crate::own_process::cpu_time;
+use crate::output::say;
+use crate::processes::Usage;
 use crate::stage;
 
 #[derive(Debug, Args)]
@@ -50,9 +51,9 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
             ];
             request.settings.extend(settings.map(|(name, value)| (name.to_owned(), value)));
             lake.invoker.take();
-            let (before, started) = (cpu_time()?, Instant::now());
+            let (usage, started) = (Usage::watch()?, Instant::now());
             last = stage::run(&lake.service, request).await?;
-            let (used, elapsed) = (cpu_time()?.saturating_sub(before), started.elapsed());
+            let (used, elapsed) = (usage.cpu()?, started.elapsed());
             sent = lake.invoker.take();
             ensure!(last.distributed, "the query ran elsewhere: {}", last.placement);
             if round > 0 {

@@ -9,6 +9,8 @@ use arrow_flight::sql::client::FlightSqlServiceClient;
 use tokio::process::{Child, Command};
 use tonic::transport::Channel;
 
+use crate::processes::resident;
+
 /// How long the server may take to answer for the first time.
 const START: Duration = Duration::from_secs(20);
 
@@ -61,9 +63,7 @@ impl Server {
     /// Bytes resident now.
     pub(super) fn memory(&self) -> Result<u64> {
         let Some(id) = self.child.id() else { bail!("the server has ended") };
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).context("memory is read from /proc")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a line with VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
+        resident(id).context("the server's memory")
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use arrow::temporal_conversions::timestamp_ms_to_datetime;
 use serde::{Deserialize, Serialize};
 
-use super::proc_files::kilobytes;
+use crate::processes::kilobytes;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Machine {

@@ -17,7 +17,6 @@ mod machine;
 mod measure;
 mod options;
 mod our_stage;
-mod proc_files;
 mod process;
 mod profile;
 mod readme;

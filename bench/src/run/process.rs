@@ -123,7 +123,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::proc_files::Process;
+    use crate::processes::Process;
 
     const SOON: Duration = Duration::from_secs(60);
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::proc_files::Process;
+use crate::processes::{Process, peak, resident};
 
 /// Between two looks at the memory.
 const SAMPLE: Duration = Duration::from_millis(50);
@@ -18,9 +18,9 @@ const SEARCH_EVERY: u32 = 4;
 /// Seconds of all processes that this one has ever started, and of those they started. What has ended counts as long as its parent
 /// waited for it.
 pub(crate) fn cpu_seconds_below() -> Result<f64> {
-    let own = Process::read(std::process::id())?;
-    let below: f64 = below(own.pid)?.iter().map(|process| process.cpu + process.cpu_waited_for).sum();
-    Ok(below + own.cpu_waited_for)
+    let own = Process::own()?;
+    let below: Duration = below(own.pid)?.iter().map(|process| process.cpu + process.cpu_waited_for).sum();
+    Ok((below + own.cpu_waited_for).as_secs_f64())
 }
 
 /// Looks at the memory of all processes below this one until it is dropped.
@@ -41,7 +41,7 @@ impl PeakMemory {
 
     /// The most bytes that were resident in all of them together when looked at, or in one of them at any time.
     pub(crate) fn bytes(&self) -> u64 {
-        let alone = all_below().into_iter().filter_map(|process| process.peak());
+        let alone = all_below().into_iter().filter_map(|process| peak(process.pid));
         self.peak.load(Ordering::Relaxed).max(alone.max().unwrap_or(0))
     }
 }
@@ -55,7 +55,7 @@ impl Drop for PeakMemory {
     }
 }
 
-fn look(peak: &AtomicU64, stop: &AtomicBool) {
+fn look(most: &AtomicU64, stop: &AtomicBool) {
     let mut known = Vec::new();
     for round in 0_u32.. {
         if stop.load(Ordering::Relaxed) {
@@ -64,8 +64,8 @@ fn look(peak: &AtomicU64, stop: &AtomicBool) {
         if round % SEARCH_EVERY == 0 {
             known = all_below();
         }
-        let resident = known.iter().filter_map(|process| Some(Process::read(process.pid).ok()?.resident));
-        peak.fetch_max(resident.sum(), Ordering::Relaxed);
+        let bytes = known.iter().filter_map(|process| resident(process.pid));
+        most.fetch_max(bytes.sum(), Ordering::Relaxed);
         std::thread::sleep(SAMPLE);
     }
 }
