@@ -13,7 +13,7 @@ use super::answers::RightAnswers;
 use super::dataset::Dataset;
 use super::engines::{Engine, fingerprint};
 use super::files::Files;
-use super::job::Event;
+use super::job::{Event, Job};
 use super::machine::{Machine, date};
 use super::measure::{Ground, measure};
 use super::options::{RunOptions, Shape};
@@ -89,12 +89,7 @@ impl<'a> Bench<'a> {
         let scratch = tempfile::tempdir()?;
         for engine in &self.engines {
             let job = scratch.path().join("job.json");
-            let settings = self.s3.settings();
-            let s3 = serde_json::json!({"endpoint": self.s3.url(), "access_key": settings.access_key,
-                "secret_key": settings.secret_key, "region": settings.region});
-            let job_text = serde_json::json!({"s3": s3, "threads": std::thread::available_parallelism()?.get(),
-                "tables": [], "sql": "SELECT 1", "result": scratch.path().join("result.arrow")});
-            std::fs::write(&job, job_text.to_string())?;
+            Job::new(&self.s3, Vec::new(), "SELECT 1", &scratch.path().join("result.arrow"))?.write(&job)?;
             let stage = OurStage::of(engine, &self.s3).await?;
             let mut command = engine.command(&job, &self.s3)?;
             command.envs(stage.environment());

@@ -3,8 +3,10 @@
 //! The process gets the path of a job as its argument, then one JSON line for each event goes out, and `go` or `end` comes in:
 //! `ready`, then for each `go` a `run`; `saved` once the first run's rows lie in [`Job::result`]; `failed` instead of any of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Result;
+use arachne_sandbox::s3::S3Server;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,29 @@ pub(crate) struct Job {
     pub(crate) sql: String,
     /// Where the rows of the first run go, as an Arrow IPC file.
     pub(crate) result: PathBuf,
+}
+
+impl Job {
+    /// For this machine's cores and this S3.
+    pub(crate) fn new(s3: &S3Server, tables: Vec<JobTable>, sql: &str, result: &Path) -> Result<Self> {
+        let settings = s3.settings();
+        Ok(Self {
+            s3: JobS3 {
+                endpoint: s3.url(),
+                access_key: settings.access_key.clone(),
+                secret_key: settings.secret_key.clone(),
+                region: settings.region.clone(),
+            },
+            threads: std::thread::available_parallelism()?.get(),
+            tables,
+            sql: sql.to_owned(),
+            result: result.to_owned(),
+        })
+    }
+
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
+        Ok(std::fs::write(file, serde_json::to_vec_pretty(self)?)?)
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

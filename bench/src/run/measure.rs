@@ -8,7 +8,7 @@ use arachne_sandbox::s3::S3Server;
 
 use super::answers::RightAnswers;
 use super::engines::Engine;
-use super::job::{Event, Job, JobS3, JobTable};
+use super::job::{Event, Job, JobTable};
 use super::our_stage::OurStage;
 use super::process::{EngineProcess, Failure};
 use super::profile::Profile;
@@ -38,7 +38,9 @@ pub(crate) async fn measure(
 ) -> Result<Outcome> {
     let result = ground.scratch.join("result.arrow");
     tokio::fs::remove_file(&result).await.ok();
-    let job = write_job(query, ground, &result)?;
+    let job = ground.scratch.join("job.json");
+    let tables = ground.tables.iter().filter(|table| is_asked_for(&query.sql, &table.name)).cloned();
+    Job::new(ground.s3, tables.collect(), &query.sql, &result)?.write(&job)?;
     let stage = OurStage::of(engine, ground.s3).await?;
     let mut command = engine.command(&job, ground.s3)?;
     command.envs(stage.environment());
@@ -55,25 +57,6 @@ pub(crate) async fn measure(
         Ok(Some(difference)) => Outcome::Failed(format!("wrong answer: {}", shortened(&difference))),
         Ok(None) => Outcome::Measured(Box::new(measured)),
     })
-}
-
-fn write_job(query: &Query, ground: &Ground<'_>, result: &Path) -> Result<std::path::PathBuf> {
-    let settings = ground.s3.settings();
-    let job = Job {
-        s3: JobS3 {
-            endpoint: ground.s3.url(),
-            access_key: settings.access_key.clone(),
-            secret_key: settings.secret_key.clone(),
-            region: settings.region.clone(),
-        },
-        threads: std::thread::available_parallelism()?.get(),
-        tables: ground.tables.iter().filter(|table| is_asked_for(&query.sql, &table.name)).cloned().collect(),
-        sql: query.sql.clone(),
-        result: result.to_owned(),
-    };
-    let path = ground.scratch.join("job.json");
-    std::fs::write(&path, serde_json::to_vec_pretty(&job)?)?;
-    Ok(path)
 }
 
 /// Whether the query names the table: nobody registers tables that they do not ask for.
