@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use arachne_engine::query::PriceBook;
 use arachne_sandbox::s3::{S3Server, S3Settings, S3Shape};
 use arachne_server::wiring::now;
+use arachne_tests::sandbox::temporary_dir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 
@@ -23,8 +24,8 @@ use super::report;
 use super::results::{EngineVersion, Results, Settings};
 use super::state::{Outcome, Record, State};
 use super::suite::Query;
-
 use crate::output::say;
+
 /// More than any run of one query asks.
 const LOG_CAPACITY: usize = 1_000_000;
 /// What an engine may take to start for the first time.
@@ -86,14 +87,14 @@ impl<'a> Bench<'a> {
 
     /// Starts each program once, so that none is the first to be read from disk; one that does not start fails by itself later.
     async fn warm_up(&self) -> Result<()> {
-        let scratch = tempfile::tempdir()?;
+        let scratch = temporary_dir("bench-run")?;
         for engine in &self.engines {
             let job = scratch.path().join("job.json");
             Job::new(&self.s3, Vec::new(), "SELECT 1", &scratch.path().join("result.arrow"))?.write(&job)?;
             let stage = OurStage::of(engine, &self.s3).await?;
             let mut command = engine.command(&job, &self.s3)?;
             command.envs(stage.environment());
-            let Ok(mut process) = EngineProcess::start(command) else {
+            let Ok(mut process) = EngineProcess::start(command, scratch.path()) else {
                 eprintln!("{} is not there", engine.name);
                 continue;
             };
@@ -110,7 +111,7 @@ impl<'a> Bench<'a> {
 
     async fn measure_all(&self) -> Result<Vec<Record>> {
         let mut state = State::open(&self.files.state())?;
-        let scratch = tempfile::tempdir()?;
+        let scratch = temporary_dir("bench-run")?;
         let ground = Ground {
             s3: &self.s3,
             tables: &self.data.tables,

@@ -25,7 +25,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) tables: &'a [JobTable],
     pub(crate) hot_runs: usize,
     pub(crate) timeout: Duration,
-    /// For jobs and results.
+    /// For jobs, results and what engines write beside them.
     pub(crate) scratch: &'a Path,
 }
 
@@ -70,7 +70,7 @@ async fn converse(command: std::process::Command, ground: &Ground<'_>) -> Result
     let cpu_at_start = cpu_seconds_below()?;
     ground.s3.request_log().clear();
     let started = Instant::now();
-    let mut process = match EngineProcess::start(command) {
+    let mut process = match EngineProcess::start(command, ground.scratch) {
         Ok(process) => process,
         Err(error) => return Ok(Err(Failure(format!("does not start: {error:#}")))),
     };

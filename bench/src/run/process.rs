@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
@@ -18,8 +21,11 @@ use super::job::Event;
 const LAST_WORDS: usize = 5;
 /// What it may take to end once it was told to.
 const GRACE: Duration = Duration::from_secs(10);
+/// Attempts to remove its temporary files.
+const REMOVALS: usize = 20;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(20);
 
-/// Ends with this value, and its children with it: it is a process group of its own.
+/// Ends with this value, and its children with it: it is a process group of its own. What it left among temporary files goes, too.
 pub(crate) struct EngineProcess {
     child: Child,
     group: u32,
@@ -27,6 +33,8 @@ pub(crate) struct EngineProcess {
     output: Lines<BufReader<ChildStdout>>,
     said: Arc<Mutex<VecDeque<String>>>,
     ended: bool,
+    /// Its `TMPDIR`: engines leave caches and spilled rows there.
+    temporary: Option<TempDir>,
 }
 
 /// Why there is no time to show, in words for a table.
@@ -40,7 +48,10 @@ impl fmt::Display for Failure {
 }
 
 impl EngineProcess {
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
+    /// Its temporary files go to a folder of its own below `scratch`.
+    pub(crate) fn start(mut command: Command, scratch: &Path) -> Result<Self> {
+        let temporary = TempDir::with_prefix_in("engine-", scratch)?;
+        command.env("TMPDIR", temporary.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn()?;
         let said = Arc::default();
@@ -52,6 +63,7 @@ impl EngineProcess {
             child,
             said,
             ended: false,
+            temporary: Some(temporary),
         })
     }
 
@@ -100,6 +112,20 @@ impl Drop for EngineProcess {
         if kill.status().is_err() && !self.ended {
             self.child.start_kill().ok();
         }
+        // What was killed is gone a little later and may write until then.
+        if let Some(temporary) = self.temporary.take() {
+            remove(temporary.path());
+        }
+    }
+}
+
+/// Tries until it is gone, for a while; what stays goes with the scratch folder.
+fn remove(folder: &Path) {
+    for _ in 0..REMOVALS {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => std::thread::sleep(BETWEEN_REMOVALS),
+            _ => return,
+        }
     }
 }
 
@@ -130,7 +156,7 @@ mod tests {
     fn shell(script: &str) -> EngineProcess {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        EngineProcess::start(command).unwrap()
+        EngineProcess::start(command, &std::env::temp_dir()).unwrap()
     }
 
     #[tokio::test]
@@ -155,6 +181,21 @@ mod tests {
         let mut process = shell("echo 'Killed by the kernel' >&2; exit 3");
         let failure = process.next(SOON).await.unwrap_err().0;
         assert!(failure.contains("exit status: 3"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn temporary_files_go_with_the_process() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "mktemp -d >&2; mktemp >&2; echo '{\"event\":\"saved\"}'; read line"]);
+        let mut process = EngineProcess::start(command, scratch.path()).unwrap();
+        assert_eq!(process.next(SOON).await, Ok(Event::Saved));
+        let left =
+            |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+        let [own] = &left(scratch.path())[..] else { panic!("one folder for it") };
+        assert_eq!(left(own).len(), 2);
+        process.end().await;
+        assert_eq!(left(scratch.path()).len(), 0);
     }
 
     #[tokio::test]
