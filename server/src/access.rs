@@ -6,7 +6,7 @@ use arachne_engine::access::{Access, Grant, Grantee, LocationRules, Policy, Work
 use arachne_engine::query::QueryLimits;
 use url::Url;
 
-use crate::auth::{Authenticator, AuthenticatorSettings, Credentials, SigningKey};
+use crate::auth::{Authenticator, AuthenticatorSettings, Credentials, CredentialsError, SigningKey};
 use crate::listen::EntranceError;
 use crate::settings::{AccessSettings, GrantEntry, WorkgroupEntry};
 
@@ -15,17 +15,25 @@ use crate::settings::{AccessSettings, GrantEntry, WorkgroupEntry};
 /// # Errors
 /// What is wrong with users or tokens.
 pub(crate) fn authenticator(settings: &AccessSettings) -> Result<Authenticator, EntranceError> {
-    let own = Credentials { users: settings.users.clone(), tokens: settings.tokens.clone() };
-    let credentials = match &settings.credentials {
-        // An empty file is not nobody's mistake: it would let everybody in.
-        Some(path) => own.and(Credentials::of_file(path)?)?,
-        None if own.is_empty() => return Ok(Authenticator::open()),
-        None => own,
-    };
+    let Some(credentials) = credentials(settings)? else { return Ok(Authenticator::open()) };
     let key = settings.signing_key.as_ref().map_or_else(SigningKey::random, |text| SigningKey::of_text(text.expose()));
     let token_lifetime = settings.token_lifetime.0;
     let clock = crate::wiring::now;
     Ok(Authenticator::new(AuthenticatorSettings { credentials, key, token_lifetime, clock })?)
+}
+
+/// Who is known, by the settings and the file that they name; `None` where nobody has to say who they are.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(crate) fn credentials(settings: &AccessSettings) -> Result<Option<Credentials>, CredentialsError> {
+    let own = Credentials { users: settings.users.clone(), tokens: settings.tokens.clone() };
+    match &settings.credentials {
+        // An empty file is not nobody's mistake: it would let everybody in.
+        Some(path) => own.and(Credentials::of_file(path)?).map(Some),
+        None if own.is_empty() => Ok(None),
+        None => Ok(Some(own)),
+    }
 }
 
 /// What the engine enforces. `open`: nobody has to say who they are.

@@ -42,6 +42,7 @@ async fn a_record_comes_back_as_it_went_in(history: Subject) {
     assert_eq!(history.add(record.clone()).await.unwrap_err().kind, AlreadyExists);
     record.state = RecordState::Running;
     record.stats = Some("{\"rows\":1}".to_owned());
+    record.plan = Some("runs:\nhere\n".to_owned());
     record.runs = vec![run("r1")];
     assert!(history.update(record.clone()).await.unwrap());
     assert_eq!(history.get("01").await.unwrap(), Some(record));

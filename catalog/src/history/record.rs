@@ -37,6 +37,9 @@ pub struct QueryRecord {
     /// JSON, as the engine wrote it.
     #[serde(default)]
     pub stats: Option<String>,
+    /// How it was run, where that cannot be found out again from its SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     /// Where its rows are kept, if they are.
     #[serde(default)]
     pub result: Option<String>,

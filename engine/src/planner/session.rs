@@ -29,8 +29,7 @@ pub(crate) struct SessionParts {
 pub(crate) fn config(database: &str, options: &[(String, String)]) -> Result<SessionConfig> {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, database)
-        .with_create_default_catalog_and_schema(false)
-        .with_information_schema(true);
+        .with_create_default_catalog_and_schema(false);
     lake_defaults(config.options_mut());
     for (name, value) in options {
         config.options_mut().set(name, value)?;

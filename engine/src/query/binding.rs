@@ -1,9 +1,10 @@
 //! Puts values in the places that a statement leaves open, and types on those that have none yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use chrono::NaiveDate;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -76,11 +77,13 @@ fn by_name(names: &[String], values: &[(String, ScalarValue)]) -> Result<Vec<Sca
     names.iter().map(value).collect()
 }
 
-/// A plan with the values in it. `plan` is the statement's own, if it could be made without knowing the values' types.
+/// A plan with the values in it. `plan` is the statement's own, if it could be made without knowing the values' types; parameters
+/// among `either` may be dates or times.
 pub(super) async fn bind(
     state: &SessionState,
     statement: parser::Statement,
     plan: Result<LogicalPlan, DataFusionError>,
+    either: &HashSet<String>,
     values: Vec<ScalarValue>,
 ) -> Result<LogicalPlan, DataFusionError> {
     let inferred: Vec<Option<DataType>> = match &plan {
@@ -90,9 +93,16 @@ pub(super) async fn bind(
         }
         Err(_) => vec![None; values.len()],
     };
-    let all_known = inferred.iter().all(Option::is_some);
+    let all_known = either.is_empty() && inferred.iter().all(Option::is_some);
     let given = values.into_iter().zip(&inferred).enumerate();
-    let values = given.map(|(nth, (value, wanted))| fitted(nth, value, wanted.as_ref())).collect::<Result<Vec<_>>>()?;
+    let fitted = |(nth, (value, wanted)): (usize, (ScalarValue, &Option<DataType>))| {
+        let wanted = match wanted {
+            Some(_) if either.contains(&format!("${}", nth + 1)) => moment_of(&value),
+            wanted => wanted.clone(),
+        };
+        fitted(nth, value, wanted.as_ref())
+    };
+    let values = given.map(fitted).collect::<Result<Vec<_>>>()?;
     match plan {
         Ok(plan) if all_known => plan.with_param_values(ParamValues::from(values)),
         plan => match typed(state, statement, &values).await {
@@ -128,12 +138,32 @@ fn fitted(nth: usize, value: ScalarValue, wanted: Option<&DataType>) -> Result<S
     {
         return Ok(cast);
     }
-    if kind(&given) == kind(wanted) {
+    let kinds = (kind(&given), kind(wanted));
+    if kinds.0 == kinds.1 {
         return Ok(value);
+    }
+    // A time has many spellings: `2024-01-31 10:00`, `2024-01-31T10:00:00`.
+    if matches!(wanted, DataType::Timestamp(..))
+        && kinds.0 == Kind::Text
+        && let Ok(cast) = value.cast_to(wanted)
+        && !cast.is_null()
+    {
+        return Ok(cast);
     }
     // Without the value: it may be nobody's business.
     Err(wrong(format!("parameter ${} is a {given} that is no {wanted}, which the statement wants there", nth + 1))
         .with_hint("give a value of that type, or say CAST($n AS type) in the statement"))
+}
+
+/// What a value is to be taken for that may be a date or a time: itself, if it is no text.
+fn moment_of(value: &ScalarValue) -> Option<DataType> {
+    let time = DataType::Timestamp(TimeUnit::Microsecond, None);
+    if value.data_type() == DataType::Null {
+        return Some(time);
+    }
+    let text = value.try_as_str()??;
+    let is_date = text.parse::<NaiveDate>().is_ok();
+    Some(if is_date { DataType::Date32 } else { time })
 }
 
 #[derive(PartialEq, Eq)]

@@ -34,6 +34,9 @@ use crate::sql::{self, Statement};
 /// How often progress is brought up to date, and limits are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Bytes of a plan's text in the history.
+const LONGEST_PLAN: usize = 64 * 1024;
+
 /// Batches that wait for whoever reads them.
 const BATCHES_AHEAD: usize = 1;
 
@@ -177,9 +180,19 @@ async fn look_after(query: QueryContext, mut pump: AbortOnDropHandle<()>) {
     drop(pump);
     let state = ledger.progress().state;
     let stats = ledger.stats();
-    journal.close(state, ledger.reason().as_ref(), &stats).await;
+    journal.close(state, ledger.reason().as_ref(), &stats, plan_to_keep(request, ledger)).await;
     shared.observer.ended(request.door, state, &stats);
     shared.living.remove(ledger.id());
+}
+
+/// The plan of a query with parameters, cut where it is very long: without their values it cannot be made again.
+fn plan_to_keep(request: &QueryRequest, ledger: &Ledger) -> Option<String> {
+    let mut text = ledger.plan_text().filter(|_| !request.parameters.is_empty())?;
+    if text.len() > LONGEST_PLAN {
+        text.truncate(text.floor_char_boundary(LONGEST_PLAN));
+        text.push_str("\n... (the plan is longer than what is kept)\n");
+    }
+    Some(text)
 }
 
 pub(super) async fn run(query: &QueryContext, statement: Statement) -> Result<Rows> {

@@ -85,12 +85,18 @@ impl Journal {
 
     /// The query has ended. One that finished has left nothing in the exchange; after any other end a task may still be writing,
     /// so its runs stay noted.
-    pub(super) async fn close(&self, state: QueryState, error: Option<&Error>, stats: &QueryStats) {
-        self.write_end(state, error, stats).await;
+    pub(super) async fn close(
+        &self,
+        state: QueryState,
+        error: Option<&Error>,
+        stats: &QueryStats,
+        plan: Option<String>,
+    ) {
+        self.write_end(state, error, stats, plan).await;
         self.closed.send_replace(true);
     }
 
-    async fn write_end(&self, state: QueryState, error: Option<&Error>, stats: &QueryStats) {
+    async fn write_end(&self, state: QueryState, error: Option<&Error>, stats: &QueryStats, plan: Option<String>) {
         let mut entry = self.entry.lock().await;
         let now = (self.clock)();
         let record = &mut entry.record;
@@ -102,6 +108,7 @@ impl Journal {
         }
         record.error = error.map(recorded);
         record.stats = serde_json::to_string(stats).ok();
+        record.plan = plan;
         match state {
             QueryState::Finished => record.runs.clear(),
             _ => record.result = None,

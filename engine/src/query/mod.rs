@@ -18,6 +18,7 @@ mod folders;
 mod handle;
 mod housekeeping;
 mod info;
+mod interval_parameters;
 mod journal;
 mod launch;
 mod ledger;

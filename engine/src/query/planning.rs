@@ -1,5 +1,6 @@
 //! From a parsed statement to a plan that is ready to run, and the decision where.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -14,6 +15,7 @@ use tokio::sync::Mutex;
 
 use super::binding::{self, analysed_schema};
 use super::estimate::scans_of;
+use super::interval_parameters::{WithMoments, with_moments};
 use super::launch::launch;
 use super::placement::{Place, Placed};
 use super::session::QuerySession;
@@ -187,7 +189,11 @@ async fn bound_to(
         let schema = promised(state, &plan);
         return Ok(Bound { schema, bound: plan.clone(), plan });
     }
-    let unbound = state.statement_to_plan(statement.clone()).await;
+    let unbound = state.statement_to_plan(statement.clone()).await.and_then(with_moments);
+    let (unbound, either) = match unbound {
+        Ok(WithMoments { plan, either }) => (Ok(plan), either),
+        Err(error) => (Err(error), HashSet::new()),
+    };
     if query.request.parameters.is_empty() {
         let unbound = match unbound {
             Err(error) => binding::guessed(state, &statement, placeholders.len()).await.ok_or(error),
@@ -199,7 +205,7 @@ async fn bound_to(
     }
     let values = placeholders.values(&query.request.parameters)?;
     let known = unbound.as_ref().ok().cloned();
-    let bound = checked(query, binding::bind(state, statement, unbound, values).await).await?;
+    let bound = checked(query, binding::bind(state, statement, unbound, &either, values).await).await?;
     let mut schema = promised(state, &bound);
     if let Some(known) = &known {
         // A value is not null, a place for one may be.

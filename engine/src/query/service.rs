@@ -97,6 +97,7 @@ impl QueryService {
             memory: Arc::new(FairSpillPool::new(settings.memory_bytes)),
             disk: Arc::new(disk_manager(settings.spill_dir.as_deref(), settings.spill_bytes)?),
             cache: CacheManager::try_new(&cache)?,
+            known: Arc::default(),
             history,
             owner,
             introduced: OnceCell::new(),
@@ -286,16 +287,24 @@ impl QueryService {
         })
     }
 
-    /// How a query runs or ran. Its text is made anew from its SQL, so that it needs the tables to be there still; that of a query with
-    /// parameters cannot be.
+    /// How a query runs or ran. The text of one that has ended is made anew from its SQL, so that it needs the tables to be there
+    /// still; that of a query with parameters was kept.
     ///
     /// # Errors
-    /// `NotFound`, as [`get`](Self::get); what is wrong with the statement.
+    /// `NotFound`, as [`get`](Self::get), and for a query with parameters that ended before it was planned; what is wrong with the
+    /// statement.
     pub async fn plan(&self, principal: &Principal, id: &QueryId) -> Result<QueryPlan> {
         let info = self.get(principal, id).await?;
         let stages = info.stats.as_ref().and_then(|stats| stats.get("stages")).cloned().unwrap_or_default();
         if let Some(text) = self.shared.living.get(id).and_then(|live| live.ledger.plan_text()) {
             return Ok(QueryPlan { text, stages });
+        }
+        if let Some(text) = self.record(id).await?.plan {
+            return Ok(QueryPlan { text, stages });
+        }
+        if sql::placeholders(&info.sql).is_ok_and(|placeholders| !placeholders.is_empty()) {
+            return Err(Error::new(ErrorCode::NotFound, format!("query {id} ended before it was planned"))
+                .with_hint("the values of its parameters are not kept: a dry run of it with values shows a plan"));
         }
         let owner = Principal { user: info.user, workgroup: info.workgroup };
         let request = QueryRequest { database: info.database, principal: owner, ..QueryRequest::new(info.sql) };

@@ -14,7 +14,7 @@ use crate::access::Guard;
 use crate::error::Result;
 use crate::lake::{LakeCatalog, LakeContext};
 use crate::planner::session::{SessionParts, config, distributed, local};
-use crate::sql::passes_rows_through;
+use crate::sql::{WithInformationSchema, passes_rows_through};
 use crate::storage::{Pins, QueryStores, query_caches};
 
 /// What a session has set, sorted by whom it concerns.
@@ -71,11 +71,19 @@ impl QuerySession {
         });
         let config =
             config(&request.database, &ours.into_iter().chain(settings.options.iter().cloned()).collect::<Vec<_>>())?;
-        let catalog = Arc::clone(catalog);
-        let lake = LakeContext::new(catalog, Arc::clone(&runtime), pins, Arc::clone(&ledger.scans), config.options())
-            .guarded_by(guard.clone());
+        let lake = LakeContext::new(
+            Arc::clone(catalog),
+            Arc::clone(&runtime),
+            pins,
+            Arc::clone(&ledger.scans),
+            config.options(),
+        )
+        .guarded_by(guard.clone())
+        .knowing(Arc::clone(&shared.known));
         let now = DateTime::from_timestamp_millis((shared.clock)()).unwrap_or_default();
-        let parts = SessionParts { runtime, catalog: Arc::new(LakeCatalog::new(Arc::new(lake))), config, now };
+        let lake = Arc::new(LakeCatalog::new(Arc::new(lake)));
+        let catalog = Arc::new(WithInformationSchema::new(lake, Arc::clone(catalog)));
+        let parts = SessionParts { runtime, catalog, config, now };
         Ok(Self { settings: settings.engine.clone(), parts })
     }
 

@@ -27,6 +27,7 @@ use super::session::SessionSettings;
 use super::settings::EngineSettings;
 use crate::access::{Access, Guard};
 use crate::invoker::WorkerInvoker;
+use crate::lake::KnownLake;
 #[cfg(feature = "cluster")]
 use crate::planner::distributed::ClusterMembers;
 use crate::storage::ObjectStores;
@@ -52,6 +53,7 @@ pub(super) struct Shared {
     pub(super) memory: Arc<dyn MemoryPool>,
     pub(super) disk: Arc<DiskManager>,
     pub(super) cache: Arc<CacheManager>,
+    pub(super) known: Arc<KnownLake>,
     pub(super) history: Arc<dyn QueryHistory>,
     /// The name of this coordinator in the history.
     pub(super) owner: String,

@@ -2,7 +2,7 @@
 //!
 //! Athena has two dialects in one: queries are Trino's, definitions are Hive's. The first word of a statement decides
 //! ([`parse`]): definitions go to `arachne_catalog::ddl`, queries to DataFusion's parser with our [`AthenaDialect`].
-//! Nothing here looks at data; only [`ddl`] asks the catalog.
+//! Nothing here looks at data; only [`ddl`] and [`information_schema`] ask the catalog.
 //!
 //! ```text
 //! script -> split -> parse -> Statement::Query   -> the planner
@@ -18,6 +18,7 @@ pub mod ddl;
 mod depth;
 mod dialect;
 mod errors;
+mod information_schema;
 mod near;
 mod parameters;
 mod parse;
@@ -30,6 +31,7 @@ mod trino;
 pub use caret::caret;
 pub use dialect::AthenaDialect;
 pub use errors::describe;
+pub(crate) use information_schema::WithInformationSchema;
 pub use near::nearest;
 pub use parameters::{Placeholders, placeholders};
 pub use parse::{parse, parse_one};

@@ -1,6 +1,7 @@
 //! Finds out who calls.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arachne_engine::access::Principal;
@@ -35,7 +36,7 @@ pub struct AuthenticatorSettings {
 #[derive(Debug)]
 pub struct Authenticator {
     /// None: nobody has to say who they are.
-    known: Option<Known>,
+    known: Option<RwLock<Arc<Known>>>,
     key: SigningKey,
     token_lifetime: Duration,
     clock: Clock,
@@ -58,9 +59,24 @@ impl Authenticator {
     /// What is wrong with the credentials.
     pub fn new(settings: AuthenticatorSettings) -> Result<Self, CredentialsError> {
         let AuthenticatorSettings { credentials, key, token_lifetime, clock } = settings;
-        let tokens = credentials.check()?;
-        let known = Known { users: credentials.users, tokens, passwords: Passwords::new(key.clone()) };
-        Ok(Self { known: Some(known), key, token_lifetime, clock })
+        let known = Known::of(credentials, &key)?;
+        Ok(Self { known: Some(RwLock::new(Arc::new(known))), key, token_lifetime, clock })
+    }
+
+    /// Other users and tokens from now on; who is not among them does not come in any more, and a password that has changed is
+    /// asked for anew. An authenticator that is open stays so.
+    ///
+    /// # Errors
+    /// What is wrong with the credentials; those of before stay.
+    pub fn renew(&self, credentials: Credentials) -> Result<(), CredentialsError> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let renewed = Arc::new(Known::of(credentials, &self.key)?);
+        *known.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        Ok(())
+    }
+
+    fn known(&self) -> Option<Arc<Known>> {
+        self.known.as_ref().map(|known| Arc::clone(&known.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
     pub fn is_open(&self) -> bool {
@@ -84,7 +100,7 @@ impl Authenticator {
     /// # Errors
     /// [`Denied::WrongPassword`] for a user who does not exist too, after as long.
     pub async fn password(&self, user: &str, password: &str) -> Result<Principal, Denied> {
-        let Some(known) = &self.known else { return Ok(Principal::local()) };
+        let Some(known) = self.known() else { return Ok(Principal::local()) };
         let hash = known.users.get(user).and_then(|entry| entry.password.as_ref()).map(Secret::expose);
         known.passwords.verify(user, password, hash, (self.clock)()).await?;
         known.principal(user).ok_or(Denied::WrongPassword)
@@ -95,7 +111,7 @@ impl Authenticator {
     /// # Errors
     /// When it is neither, or not any longer.
     pub fn token(&self, bearer: &str) -> Result<Principal, Denied> {
-        let Some(known) = &self.known else { return Ok(Principal::local()) };
+        let Some(known) = self.known() else { return Ok(Principal::local()) };
         let now = (self.clock)();
         let Some(claimed) = Claimed::parse(bearer) else {
             let user = tokens::owner(&known.tokens, bearer, now)?;
@@ -110,13 +126,14 @@ impl Authenticator {
     /// # Errors
     /// When there is none.
     pub fn certificate(&self, common_name: &str) -> Result<Principal, Denied> {
-        let Some(known) = &self.known else { return Ok(Principal::local()) };
+        let Some(known) = self.known() else { return Ok(Principal::local()) };
         known.principal(common_name).ok_or(Denied::UnknownCertificate)
     }
 
     /// A token for somebody who has come in otherwise.
     pub fn issue(&self, principal: &Principal) -> BearerToken {
-        let password_hash = self.known.as_ref().map_or("", |known| known.password_hash(&principal.user));
+        let known = self.known();
+        let password_hash = known.as_ref().map_or("", |known| known.password_hash(&principal.user));
         issued::issue(&self.key, &principal.user, password_hash, (self.clock)(), self.token_lifetime)
     }
 
@@ -135,6 +152,12 @@ impl Authenticator {
 }
 
 impl Known {
+    /// Remembers no passwords of before.
+    fn of(credentials: Credentials, key: &SigningKey) -> Result<Self, CredentialsError> {
+        let tokens = credentials.check()?;
+        Ok(Self { users: credentials.users, tokens, passwords: Passwords::new(key.clone()) })
+    }
+
     fn principal(&self, user: &str) -> Option<Principal> {
         let entry = self.users.get(user)?;
         let workgroup = entry.workgroup.clone().unwrap_or_else(|| USUAL_WORKGROUP.to_owned());

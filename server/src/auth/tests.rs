@@ -51,6 +51,28 @@ async fn headers_say_who_it_is() {
     assert_eq!(auth.authenticate(&twice).await, Err(Denied::Malformed));
 }
 
+#[tokio::test]
+async fn users_and_tokens_can_change_while_others_come_in() {
+    let auth = authenticator(SigningKey::random(), frozen);
+    let ana = auth.password("ana", "right").await.unwrap();
+    let issued = auth.issue(&ana).text;
+    let ben = auth.issue(&auth.password("ben", "right").await.unwrap()).text;
+    let mut changed = credentials();
+    changed.users.remove("ben");
+    changed.users.get_mut("ana").unwrap().password = Some(Secret::new(hash_password("new").unwrap()));
+    auth.renew(changed).unwrap();
+    // Neither the password that was remembered nor the token that was given for it is worth anything now.
+    assert_eq!(auth.password("ana", "right").await, Err(Denied::WrongPassword));
+    assert!(auth.token(&issued).is_err() && auth.token(&ben).is_err());
+    assert_eq!(auth.password("ben", "right").await, Err(Denied::WrongPassword));
+    assert_eq!(auth.password("ana", "new").await.unwrap(), ana);
+    // What is wrong changes nothing.
+    let mut wrong = credentials();
+    wrong.users.get_mut("ana").unwrap().password = Some(Secret::new("plain"));
+    auth.renew(wrong).unwrap_err();
+    auth.password("ana", "new").await.unwrap();
+}
+
 #[test]
 fn tokens_from_the_file_belong_to_their_user_and_expire() {
     static NOW: AtomicI64 = AtomicI64::new(0);

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::error::EntranceError;
 use super::tls::Tls;
+use super::watched_files::WatchedFiles;
 use crate::access::{authenticator, rules};
 use crate::auth::Authenticator;
 use crate::settings::Settings;
@@ -21,6 +22,8 @@ pub struct Entrance {
     pub access: Access,
     pub(super) settings: Settings,
     pub(super) tls: Option<Tls>,
+    /// The credentials file, as it was before it was read.
+    pub(super) credentials: WatchedFiles,
     pub(super) http: Option<TcpListener>,
     pub(super) flight_sql: Option<TcpListener>,
 }
@@ -31,6 +34,7 @@ impl Entrance {
     /// # Errors
     /// Settings that do not fit together or name what cannot be used, addresses that are taken.
     pub async fn open(settings: &Settings, folder: &Path) -> Result<Self, EntranceError> {
+        let credentials = WatchedFiles::of(settings.access.credentials.iter().cloned().collect());
         let auth = authenticator(&settings.access)?;
         let access = rules(&settings.access, auth.is_open())?;
         let addresses = addresses(settings);
@@ -49,6 +53,7 @@ impl Entrance {
             auth: Arc::new(auth),
             access,
             tls,
+            credentials,
             http: listen(settings.http.enabled, settings.http.address).await?,
             flight_sql: listen(settings.flight_sql.enabled, settings.flight_sql.address).await?,
             settings: settings.clone(),

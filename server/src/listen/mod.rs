@@ -12,9 +12,11 @@ mod grpc;
 mod http;
 mod identify;
 mod problem;
+mod renewal;
 mod same_machine;
 mod serving;
 mod tls;
+mod watched_files;
 
 pub use entrance::Entrance;
 pub use error::EntranceError;

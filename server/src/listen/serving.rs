@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,10 +11,12 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::connection::Doorkeeper;
 use super::entrance::Entrance;
+use super::renewal::Renewal;
 use super::{grpc, http};
 use crate::doors::Doors;
 use crate::settings::{FlightSqlSettings, HttpSettings};
@@ -44,7 +47,8 @@ pub async fn serve(
     let grace = entrance.settings.shutdown.grace.0;
     let service = doors.service.clone();
     let handle = Handle::new();
-    let mut servers = start(entrance, doors, &handle);
+    let Started { mut servers, renewal } = start(entrance, doors, &handle);
+    let _renewal = AbortOnDropHandle::new(tokio::spawn(renewal.go_on()));
     tokio::select! {
         () = asked => {}
         Some(failed) = servers.join_next() => failed.map_err(io::Error::other)??,
@@ -63,38 +67,39 @@ pub async fn serve(
     Ok(if answered { Ended::Answered } else { Ended::CutOff })
 }
 
-fn start(entrance: Entrance, doors: Doors, handle: &Handle<SocketAddr>) -> JoinSet<io::Result<()>> {
-    let Entrance { settings, tls, http, flight_sql, .. } = entrance;
+struct Started {
+    servers: JoinSet<io::Result<()>>,
+    renewal: Renewal,
+}
+
+fn start(entrance: Entrance, doors: Doors, handle: &Handle<SocketAddr>) -> Started {
+    let Entrance { settings, tls, http, flight_sql, credentials, .. } = entrance;
     let mut servers = JoinSet::new();
+    let mut renewal = Renewal::new(settings.access.clone(), credentials, Arc::clone(&doors.auth), tls);
     if let Some(listener) = http {
         let HttpSettings { max_connections, write_timeout, .. } = settings.http;
         let keeper = Doorkeeper::new("http", max_connections, write_timeout.0, doors.metrics.clone());
         let server = http_server(listener, &settings.http).handle(handle.clone());
-        let tls = tls.as_ref().map(|tls| tls.speaking(&[b"h2", b"http/1.1"]));
+        let tls = renewal.speaking(&[b"h2", b"http/1.1"]);
         servers.spawn(run(server, keeper, tls, http::app(doors.clone(), &settings)));
     }
     if let Some(listener) = flight_sql {
         let FlightSqlSettings { max_connections, write_timeout, .. } = settings.flight_sql;
         let keeper = Doorkeeper::new("flight-sql", max_connections, write_timeout.0, doors.metrics.clone());
         let server = grpc_server(listener, &settings.flight_sql).handle(handle.clone());
-        let tls = tls.as_ref().map(|tls| tls.speaking(&[b"h2"]));
+        let tls = renewal.speaking(&[b"h2"]);
         servers.spawn(run(server, keeper, tls, grpc::app(doors, &settings.flight_sql)));
     }
-    servers
+    Started { servers, renewal }
 }
 
-async fn run(
-    server: Server<SocketAddr>,
-    keeper: Doorkeeper,
-    tls: Option<std::sync::Arc<rustls::ServerConfig>>,
-    app: Router,
-) -> io::Result<()> {
+async fn run(server: Server<SocketAddr>, keeper: Doorkeeper, tls: Option<RustlsConfig>, app: Router) -> io::Result<()> {
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     let server = server.accept_error_handler(|peer, error| debug!(?peer, %error, "a connection was not taken"));
     match tls {
         None => server.acceptor(keeper).serve(service).await,
         Some(config) => {
-            let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config)).acceptor(keeper);
+            let acceptor = RustlsAcceptor::new(config).acceptor(keeper);
             server.acceptor(acceptor).serve(service).await
         }
     }

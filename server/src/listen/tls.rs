@@ -12,6 +12,7 @@ use rustls::{RootCertStore, ServerConfig};
 
 use super::certificate::{IdentityFiles, fingerprint, self_made};
 use super::error::EntranceError;
+use super::watched_files::WatchedFiles;
 use crate::settings::TlsSettings;
 
 /// What a server shows to its clients, and asks of them.
@@ -24,6 +25,17 @@ pub(super) struct Tls {
     pub(super) self_made: Option<PathBuf>,
     /// The file with the private key.
     pub(super) key: PathBuf,
+    /// Everything that it was read from, as it was before it was read.
+    pub(super) files: WatchedFiles,
+    source: Source,
+}
+
+/// What it is made from.
+#[derive(Debug, Clone)]
+struct Source {
+    settings: TlsSettings,
+    folder: PathBuf,
+    names: Vec<String>,
 }
 
 impl Tls {
@@ -33,6 +45,9 @@ impl Tls {
     /// What is wrong with the settings or the files.
     pub(super) fn of(settings: &TlsSettings, folder: &Path, names: &[String]) -> Result<Option<Self>, EntranceError> {
         let Some(files) = identity(settings, folder, names)? else { return Ok(None) };
+        let read = [Some(&files.cert), Some(&files.key), settings.client_ca.as_ref()];
+        let watched = WatchedFiles::of(read.into_iter().flatten().cloned().collect());
+        let source = Source { settings: settings.clone(), folder: folder.into(), names: names.into() };
         let chain = certificates("the certificate", &files.cert)?;
         let key = PrivateKeyDer::from_pem_file(&files.key)
             .map_err(|error| unusable("the private key", &files.key, &error.to_string()))?;
@@ -45,7 +60,17 @@ impl Tls {
             .with_single_cert(chain, key)
             .map_err(|error| unusable("the certificate", &files.cert, &error.to_string()))?;
         let self_made = settings.self_made.then_some(files.cert);
-        Ok(Some(Self { config, fingerprint, self_made, key: files.key }))
+        Ok(Some(Self { config, fingerprint, self_made, key: files.key, files: watched, source }))
+    }
+
+    /// The same settings with the files as they are now.
+    ///
+    /// # Errors
+    /// As those of [`of`](Self::of).
+    pub(super) fn again(&self) -> Result<Self, EntranceError> {
+        let Source { settings, folder, names } = &self.source;
+        let tls = Self::of(settings, folder, names)?;
+        tls.ok_or_else(|| EntranceError::Tls("there is no certificate any more".to_owned()))
     }
 
     /// For a door that speaks these protocols, the best first.

@@ -2,6 +2,7 @@
 
 mod access;
 mod descriptions;
+mod information_schema;
 mod parameters;
 mod queries;
 mod support;

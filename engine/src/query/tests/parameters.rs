@@ -1,6 +1,8 @@
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 
 use super::support::House;
+use crate::access::Principal;
 use crate::error::ErrorCode;
 use crate::query::{Parameters, QueryRequest};
 
@@ -49,6 +51,78 @@ async fn values_stand_anywhere() {
         let rows = house.rows_with(sql, positional(values)).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         assert_eq!(rows, [expected], "{sql}");
     }
+}
+
+#[tokio::test]
+async fn a_value_beside_an_interval_is_a_date_or_a_time() {
+    let house = House::open().await;
+    let date = |day: i32| ScalarValue::Date32(Some(day));
+    let time = |day: i64| ScalarValue::TimestampMicrosecond(Some(day * 86_400_000_000), None);
+    let text = |t: &str| ScalarValue::from(t);
+    for (sql, values, expected) in [
+        ("SELECT count(*) FROM sales.orders WHERE day >= ? - INTERVAL '1' DAY", vec![date(9)], "3"),
+        ("SELECT count(*) FROM sales.orders WHERE day >= ? - INTERVAL '1' DAY", vec![time(9)], "3"),
+        ("SELECT count(*) FROM sales.orders WHERE day >= ? - INTERVAL '1' DAY", vec![text("1970-01-10")], "3"),
+        ("SELECT count(*) FROM sales.orders WHERE INTERVAL '1' DAY + ? <= day", vec![date(7)], "3"),
+        ("SELECT count(*) FROM sales.orders WHERE day > ? - INTERVAL '1' DAY - INTERVAL '24' HOUR", vec![date(9)], "3"),
+        (
+            "SELECT count(*) FROM sales.orders WHERE day BETWEEN ? - INTERVAL '2' DAY AND $1 + INTERVAL '1' DAY",
+            vec![date(5)],
+            "4",
+        ),
+        (
+            "SELECT count(*) FROM (SELECT day FROM sales.orders) t WHERE EXISTS \
+             (SELECT 1 FROM hr.people p WHERE p.day = t.day AND p.day < ? + INTERVAL '1' DAY)",
+            vec![date(3)],
+            "3",
+        ),
+        ("SELECT ? - INTERVAL '1' DAY", vec![date(1)], "1970-01-01"),
+        ("SELECT ? + INTERVAL '36' HOUR", vec![time(0)], "1970-01-02T12:00:00"),
+        ("SELECT ? - INTERVAL '1' DAY", vec![text("1970-01-03")], "1970-01-02"),
+        ("SELECT ? - INTERVAL '1' HOUR", vec![text("1970-01-03 10:30:00")], "1970-01-03T09:30:00"),
+        ("SELECT ? - INTERVAL '1' DAY", vec![ScalarValue::Null], ""),
+        ("SELECT date_trunc('month', ? - INTERVAL '1' DAY)", vec![date(31)], "1970-01-01T00:00:00"),
+    ] {
+        let sql = sql.replace("AND $1 +", "AND ? +");
+        let count = sql.matches('?').count();
+        let values = values.into_iter().cycle().take(count);
+        let rows = house.rows_with(&sql, positional(values)).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        assert_eq!(rows, [expected], "{sql}");
+    }
+    let described = |sql: &'static str| {
+        let service = house.service.clone();
+        async move { service.describe(&QueryRequest::new(sql)).await.unwrap() }
+    };
+    let description = described("SELECT id FROM sales.orders WHERE day >= ? - INTERVAL '1' DAY AND id = ?").await;
+    let types: Vec<_> = description.parameters.iter().map(|field| field.data_type().clone()).collect();
+    assert_eq!(types, [DataType::Date32, DataType::Int64]);
+    let time = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let description = described("SELECT ? - INTERVAL '1' DAY").await;
+    assert_eq!(description.parameters[0].data_type(), &time);
+    assert_eq!(description.schema.field(0).data_type(), &time);
+    // What is no moment is told without being shown.
+    let error = house.rows_with("SELECT ? - INTERVAL '1' DAY", positional([text("hush")])).await.unwrap_err();
+    assert!(error.code == ErrorCode::InvalidArgument && !error.to_string().contains("hush"), "{error}");
+}
+
+#[tokio::test]
+async fn the_plan_of_a_query_with_values_is_kept_and_the_values_are_not_asked_for_again() {
+    let house = House::open().await;
+    let (service, local) = (&house.service, Principal::local());
+    let submit = |sql: &str, values: Vec<ScalarValue>| {
+        service.submit(QueryRequest { parameters: positional(values), ..QueryRequest::new(sql) })
+    };
+    let info = submit("SELECT id FROM sales.orders WHERE id = ?", vec![ScalarValue::from(7_i64)]).await.unwrap();
+    let failed = submit("SELECT nope FROM sales.orders WHERE id = ?", vec![ScalarValue::from(7_i64)]).await.unwrap();
+    service.idle().await;
+    let plan = service.plan(&local, &info.id).await.unwrap();
+    assert!(plan.text.starts_with("runs:") && plan.text.contains("id@0 = 7"), "{}", plan.text);
+    let error = service.plan(&local, &failed.id).await.unwrap_err();
+    assert!(error.code == ErrorCode::NotFound && error.message.contains("before it was planned"), "{error}");
+    // One without is planned again, and nobody else is told.
+    let plain = service.submit(QueryRequest::new("SELECT id FROM sales.orders WHERE id = 8")).await.unwrap();
+    service.idle().await;
+    assert!(service.plan(&local, &plain.id).await.unwrap().text.contains("id@0 = 8"));
 }
 
 #[tokio::test]
