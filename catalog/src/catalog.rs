@@ -23,6 +23,8 @@ pub trait Catalog: std::fmt::Debug + Send + Sync + 'static {
 
     async fn create_table(&self, table: Table) -> Result<()>;
     async fn table(&self, database: &str, name: &str) -> Result<Table>;
+    /// A table, and the state that its partitions are in.
+    async fn table_and_state(&self, database: &str, name: &str) -> Result<(Table, PartitionsState)>;
     /// In order of name.
     async fn tables(&self, database: &str) -> Result<Vec<Table>>;
     /// Replaces the definition of an existing table; its partitions stay.
@@ -35,6 +37,18 @@ pub trait Catalog: std::fmt::Debug + Send + Sync + 'static {
     /// In order of values.
     async fn partitions(&self, database: &str, table: &str) -> Result<Vec<Partition>>;
     async fn drop_partition(&self, database: &str, table: &str, values: &[String]) -> Result<()>;
+}
+
+/// While a catalog gives equal states of a table, its partitions are the same: none was added, changed or dropped in between, by
+/// whatever process. States of two tables, or of two catalogs, are not to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionsState(i64);
+
+impl PartitionsState {
+    /// After so many changes.
+    pub(crate) fn after(changes: i64) -> Self {
+        Self(changes)
+    }
 }
 
 /// What happens to the tables of a database that is dropped.

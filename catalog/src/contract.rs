@@ -33,6 +33,7 @@ contract![
     names_are_lower_case,
     an_update_keeps_partitions,
     partitions_come_and_go,
+    every_change_of_partitions_changes_their_state,
     a_double_partition_fails_the_whole_call,
     parents_must_exist,
     contradictions_are_invalid,
@@ -133,6 +134,31 @@ async fn partitions_come_and_go(catalog: Subject) {
     assert_eq!(catalog.partitions("default", "visits").await.unwrap().len(), 4);
     let error = catalog.drop_partition("default", "visits", &["2023".to_owned()]).await.unwrap_err();
     assert_eq!(error.kind, NotFound);
+}
+
+async fn every_change_of_partitions_changes_their_state(catalog: Subject) {
+    let state = async || catalog.table_and_state("DEFAULT", "Visits").await.map(|(_, state)| state);
+    assert_eq!(state().await.unwrap_err().message, "table default.visits does not exist");
+    catalog.create_table(sample_table("default", "visits")).await.unwrap();
+    let (table, empty) = catalog.table_and_state("default", "visits").await.unwrap();
+    assert_eq!(table, sample_table("default", "visits"));
+    assert_eq!(state().await.unwrap(), empty);
+    catalog.create_partitions("default", "visits", vec![sample_partition("2024")]).await.unwrap();
+    let one = state().await.unwrap();
+    assert_eq!(state().await.unwrap(), one, "who only reads changes nothing");
+    catalog.drop_partition("default", "visits", &["2024".to_owned()]).await.unwrap();
+    let none = state().await.unwrap();
+    catalog.create_partitions("default", "visits", vec![sample_partition("2024")]).await.unwrap();
+    let again = state().await.unwrap();
+    // Another table of that name, with a partition of the same name elsewhere.
+    catalog.drop_table("default", "visits").await.unwrap();
+    catalog.create_table(sample_table("default", "visits")).await.unwrap();
+    let new = state().await.unwrap();
+    catalog.create_partitions("default", "visits", vec![sample_partition("2024")]).await.unwrap();
+    let states = [empty, one, none, again, new, state().await.unwrap()];
+    for (nth, state) in states.iter().enumerate() {
+        assert!(!states[..nth].contains(state), "{states:?}");
+    }
 }
 
 async fn a_double_partition_fails_the_whole_call(catalog: Subject) {

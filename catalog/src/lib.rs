@@ -17,7 +17,7 @@ pub mod pruning;
 mod rules;
 mod sql_store;
 
-pub use catalog::{Catalog, DEFAULT_DATABASE, DropMode};
+pub use catalog::{Catalog, DEFAULT_DATABASE, DropMode, PartitionsState};
 pub use error::{CatalogError, CatalogErrorKind, Position, Result};
 pub use hive_type::HiveType;
 pub use memory::MemoryCatalog;

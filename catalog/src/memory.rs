@@ -1,11 +1,12 @@
 //! A catalog that forgets: for tests and for sessions that keep nothing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::catalog::{Catalog, DEFAULT_DATABASE, DropMode};
+use crate::catalog::{Catalog, DEFAULT_DATABASE, DropMode, PartitionsState};
 use crate::error::{CatalogError, Result};
 use crate::model::{Database, Partition, Table};
 use crate::rules::{check_droppable, check_partitions, checked_database, checked_table, lower, partition_exists};
@@ -13,6 +14,8 @@ use crate::rules::{check_droppable, check_partitions, checked_database, checked_
 #[derive(Debug)]
 pub struct MemoryCatalog {
     databases: Mutex<BTreeMap<String, DatabaseEntry>>,
+    /// Changes of partitions; counted while the databases are locked.
+    changes: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -32,12 +35,17 @@ impl MemoryCatalog {
     pub fn new() -> Self {
         let database = Database { name: DEFAULT_DATABASE.to_owned(), ..Database::default() };
         let entry = DatabaseEntry { database, tables: BTreeMap::new() };
-        Self { databases: Mutex::new(BTreeMap::from([(DEFAULT_DATABASE.to_owned(), entry)])) }
+        let databases = Mutex::new(BTreeMap::from([(DEFAULT_DATABASE.to_owned(), entry)]));
+        Self { databases, changes: AtomicI64::new(0) }
     }
 
     /// A panic elsewhere cannot leave a half-made change: every change below is one insert or one remove.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, DatabaseEntry>> {
         self.databases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn partitions_change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -72,6 +80,7 @@ impl Catalog for MemoryCatalog {
         let tables = entry(&mut databases, name)?.tables.len();
         check_droppable(&lower(name), tables, mode)?;
         databases.remove(&lower(name));
+        self.partitions_change();
         Ok(())
     }
 
@@ -90,6 +99,12 @@ impl Catalog for MemoryCatalog {
         Ok(table_entry(&mut self.lock(), database, name)?.table.clone())
     }
 
+    async fn table_and_state(&self, database: &str, name: &str) -> Result<(Table, PartitionsState)> {
+        let mut databases = self.lock();
+        let table = table_entry(&mut databases, database, name)?.table.clone();
+        Ok((table, PartitionsState::after(self.changes.load(Ordering::Relaxed))))
+    }
+
     async fn tables(&self, database: &str) -> Result<Vec<Table>> {
         Ok(entry(&mut self.lock(), database)?.tables.values().map(|entry| entry.table.clone()).collect())
     }
@@ -105,6 +120,7 @@ impl Catalog for MemoryCatalog {
         let mut databases = self.lock();
         table_entry(&mut databases, database, name)?;
         entry(&mut databases, database)?.tables.remove(&lower(name));
+        self.partitions_change();
         Ok(())
     }
 
@@ -116,6 +132,7 @@ impl Catalog for MemoryCatalog {
             return Err(partition_exists(&entry.table, &double.values));
         }
         entry.partitions.extend(partitions.into_iter().map(|partition| (partition.values.clone(), partition)));
+        self.partitions_change();
         Ok(())
     }
 
@@ -127,7 +144,10 @@ impl Catalog for MemoryCatalog {
         let mut databases = self.lock();
         let entry = table_entry(&mut databases, database, table)?;
         match entry.partitions.remove(values) {
-            Some(_) => Ok(()),
+            Some(_) => {
+                self.partitions_change();
+                Ok(())
+            }
             None => Err(CatalogError::no_partition(&lower(database), &lower(table), values)),
         }
     }

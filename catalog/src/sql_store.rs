@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
 
-use crate::catalog::{Catalog, DropMode};
+use crate::catalog::{Catalog, DropMode, PartitionsState};
 use crate::error::{CatalogError, CatalogErrorKind, Result};
 use crate::history::SqlHistory;
 use crate::model::{Database, Partition, Table};
@@ -89,7 +89,8 @@ impl SqlCatalog {
 async fn first_connection(options: SqliteConnectOptions, patience: Duration) -> sqlx::Result<SqlitePool> {
     let give_up = Instant::now() + patience;
     loop {
-        let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS);
+        // A file does not hang up: asking a connection whether it still works would wake its thread once more for each statement.
+        let pool = SqlitePoolOptions::new().max_connections(MAX_CONNECTIONS).test_before_acquire(false);
         match pool.connect_with(options.clone()).await {
             Err(error) if is_busy(&error) && Instant::now() < give_up => tokio::time::sleep(BUSY_PAUSE).await,
             outcome => return outcome,
@@ -138,6 +139,10 @@ impl Catalog for SqlCatalog {
 
     async fn table(&self, database: &str, name: &str) -> Result<Table> {
         rows::table(&mut *self.connection().await?, &lower(database), &lower(name)).await
+    }
+
+    async fn table_and_state(&self, database: &str, name: &str) -> Result<(Table, PartitionsState)> {
+        rows::table_and_state(&mut *self.connection().await?, &lower(database), &lower(name)).await
     }
 
     async fn tables(&self, database: &str) -> Result<Vec<Table>> {

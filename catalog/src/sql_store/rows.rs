@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use sqlx::SqliteConnection;
 
 use super::unavailable;
+use crate::catalog::PartitionsState;
 use crate::error::{CatalogError, CatalogErrorKind, Result};
 use crate::model::{Database, Partition, Table};
 
@@ -53,11 +54,33 @@ pub(super) async fn table(connection: &mut Connection, database: &str, name: &st
         .map_err(unavailable)?;
     match row {
         Some(row) => read(&row),
-        None => {
-            self::database(connection, database).await?;
-            Err(CatalogError::no_table(database, name))
-        }
+        None => Err(no_table(connection, database, name).await?),
     }
+}
+
+/// In one statement, so that both are of the same moment.
+pub(super) async fn table_and_state(
+    connection: &mut Connection,
+    database: &str,
+    name: &str,
+) -> Result<(Table, PartitionsState)> {
+    let row: Option<(String, i64)> =
+        sqlx::query_as("SELECT definition, count FROM tables, partition_changes WHERE database = ? AND name = ?")
+            .bind(database)
+            .bind(name)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(unavailable)?;
+    match row {
+        Some((row, changes)) => Ok((read(&row)?, PartitionsState::after(changes))),
+        None => Err(no_table(connection, database, name).await?),
+    }
+}
+
+/// Why there is no such table.
+async fn no_table(connection: &mut Connection, database: &str, name: &str) -> Result<CatalogError> {
+    self::database(connection, database).await?;
+    Ok(CatalogError::no_table(database, name))
 }
 
 pub(super) async fn tables(connection: &mut Connection, database: &str) -> Result<Vec<Table>> {

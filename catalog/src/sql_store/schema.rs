@@ -9,10 +9,11 @@ use super::unavailable;
 use crate::error::{CatalogError, CatalogErrorKind, Result};
 
 /// Only ever add to the end.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_history.sql"),
     include_str!("migrations/0003_doors.sql"),
+    include_str!("migrations/0004_partition_changes.sql"),
 ];
 
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {

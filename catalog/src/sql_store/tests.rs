@@ -58,6 +58,26 @@ async fn one_writing_process() {
     }
 }
 
+#[tokio::test]
+async fn what_another_process_changes_changes_the_state_of_partitions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let (here, elsewhere) = (SqlCatalog::open(&path).await.unwrap(), SqlCatalog::open(&path).await.unwrap());
+    here.create_table(sample_table("default", "t")).await.unwrap();
+    let before = here.table_and_state("default", "t").await.unwrap();
+    elsewhere.create_partitions("default", "t", vec![sample_partition("2024")]).await.unwrap();
+    let after = here.table_and_state("default", "t").await.unwrap();
+    assert!(before.0 == after.0 && before.1 != after.1, "{before:?} {after:?}");
+    // By hand, as with the program sqlite3.
+    sqlx::raw_sql("UPDATE partitions SET definition = definition").execute(&elsewhere.pool).await.unwrap();
+    assert_ne!(here.table_and_state("default", "t").await.unwrap().1, after.1);
+    // The history is in the same file, and says nothing of partitions.
+    let known = here.table_and_state("default", "t").await.unwrap();
+    let record = crate::history::QueryRecord { id: "1".to_owned(), ..Default::default() };
+    crate::history::QueryHistory::add(&elsewhere.history(), record).await.unwrap();
+    assert_eq!(here.table_and_state("default", "t").await.unwrap(), known);
+}
+
 /// Of several who want the same name at once, one gets it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_winner() {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arachne_catalog::{
-    Catalog, CatalogError, CatalogErrorKind, DEFAULT_DATABASE, Database, DropMode, Partition, Table, TableType,
+    Catalog, CatalogError, CatalogErrorKind, DEFAULT_DATABASE, Database, DropMode, Partition, PartitionsState, Table,
+    TableType,
 };
 use async_trait::async_trait;
 
@@ -118,6 +119,11 @@ impl Catalog for GuardedCatalog {
     async fn table(&self, database: &str, name: &str) -> Result<Table> {
         self.see_table(database, name)?;
         self.inner.table(database, name).await
+    }
+
+    async fn table_and_state(&self, database: &str, name: &str) -> Result<(Table, PartitionsState)> {
+        self.see_table(database, name)?;
+        self.inner.table_and_state(database, name).await
     }
 
     async fn tables(&self, database: &str) -> Result<Vec<Table>> {

@@ -3,25 +3,27 @@
 use std::sync::Arc;
 
 use arachne_catalog::format::FileFormat as CatalogFormat;
-use arachne_catalog::{Partition, Table, TableType, hive_type};
+use arachne_catalog::{Partition, PartitionsState, Table, TableType, hive_type};
 use arrow::datatypes::{FieldRef, Schema};
 
 use super::LakeContext;
+use super::known_partitions::{Partitions, ReadAs};
 use super::location::Location;
 use super::partition_folders::PartitionFolder;
-use super::partition_values::parse_values;
+use super::partition_values::{columns_of, parse_values};
 use super::source::FileSourceOf;
 use super::table::{LakeTable, TableFormat};
 use crate::error::{Error, ErrorCode, Result};
 use crate::formats::{TextFormat, TextOptions};
-use crate::storage::StoreUrl;
 
 impl LakeTable {
     /// From a catalog table: declared columns, files below its location or its partitions'.
     ///
     /// Athena shows no row of a partitioned table until partitions are added. Here a table without registered partitions reads
     /// the `key=value` folders below its location; once one is registered, only registered ones are read.
-    pub async fn from_catalog(context: Arc<LakeContext>, table: Table) -> Result<Self> {
+    ///
+    /// `state` came with the table.
+    pub async fn from_catalog(context: Arc<LakeContext>, table: Table, state: PartitionsState) -> Result<Self> {
         let name = format!("{}.{}", table.database, table.name);
         if table.table_type == TableType::View {
             return Err(Error::new(ErrorCode::NotSupported, format!("{name} is a view; views are not supported yet")));
@@ -31,7 +33,7 @@ impl LakeTable {
             Arc::new(hive_type::schema_of(&table.storage.columns).map_err(|error| in_table(&name, error))?);
         let keys = hive_type::schema_of(&table.partition_keys).map_err(|error| in_table(&name, error))?;
         let keys: Vec<FieldRef> = keys.fields().iter().cloned().collect();
-        let source = source_of(&context, &table, &keys).await?;
+        let source = source_of(&context, &table, state, &keys).await?;
         let sorted_by = table.storage.sort_columns.clone();
         Ok(Self::new(context, name, format, file_schema, keys, source)?.sorted_by(sorted_by))
     }
@@ -55,11 +57,16 @@ fn format_of(name: &str, table: &Table) -> Result<TableFormat> {
     }
 }
 
-async fn source_of(context: &LakeContext, table: &Table, keys: &[FieldRef]) -> Result<FileSourceOf> {
+async fn source_of(
+    context: &LakeContext,
+    table: &Table,
+    state: PartitionsState,
+    keys: &[FieldRef],
+) -> Result<FileSourceOf> {
     if !keys.is_empty() {
-        let registered = context.catalog().partitions(&table.database, &table.name).await.map_err(Error::from)?;
-        if !registered.is_empty() {
-            return Ok(FileSourceOf::CatalogPartitions(folders_of(table, &registered, keys)?));
+        let registered = registered(context, table, state, keys).await?;
+        if !registered.folders.is_empty() {
+            return Ok(FileSourceOf::CatalogPartitions(registered));
         }
     }
     let (store, folder) = Location::folder(&table.storage.location)?;
@@ -69,6 +76,24 @@ async fn source_of(context: &LakeContext, table: &Table, keys: &[FieldRef]) -> R
     })
 }
 
+/// What the catalog knows, or has said to an earlier query while it was in the same state.
+async fn registered(
+    context: &LakeContext,
+    table: &Table,
+    state: PartitionsState,
+    keys: &[FieldRef],
+) -> Result<Arc<Partitions>> {
+    let name = (table.database.clone(), table.name.clone());
+    let read_as = ReadAs { state, keys: keys.to_vec(), format: CatalogFormat::of(&table.storage) };
+    if let Some(known) = context.known().partitions.get(&name, &read_as) {
+        return Ok(known);
+    }
+    let all = context.catalog().partitions(&table.database, &table.name).await.map_err(Error::from)?;
+    let partitions = Arc::new(partitions_of(table, &all, keys)?);
+    context.known().partitions.put(name, read_as, Arc::clone(&partitions));
+    Ok(partitions)
+}
+
 fn in_table(name: &str, error: arachne_catalog::CatalogError) -> Error {
     let error = Error::from(error);
     Error { message: format!("table {name}: {}", error.message), ..error }
@@ -76,7 +101,7 @@ fn in_table(name: &str, error: arachne_catalog::CatalogError) -> Error {
 
 /// Where registered partitions lie, and what their values are; nothing is listed. Fails for a partition whose values are not of its
 /// keys' types, or whose format is not the table's.
-fn folders_of(table: &Table, partitions: &[Partition], keys: &[FieldRef]) -> Result<Vec<(StoreUrl, PartitionFolder)>> {
+fn partitions_of(table: &Table, partitions: &[Partition], keys: &[FieldRef]) -> Result<Partitions> {
     let format = CatalogFormat::of(&table.storage);
     for partition in partitions {
         let shown = || format!("partition ({}) of {}.{}", partition.values.join(", "), table.database, table.name);
@@ -100,7 +125,10 @@ fn folders_of(table: &Table, partitions: &[Partition], keys: &[FieldRef]) -> Res
         let (store, path) = Location::folder(&partition.storage.location)?;
         Ok((store, PartitionFolder { path, values }))
     });
-    folders.collect()
+    let folders = folders.collect::<Result<Vec<_>>>()?;
+    let rows: Vec<_> = folders.iter().map(|(_, folder)| folder.values.as_slice()).collect();
+    let values = columns_of(keys, &rows, keys.len())?;
+    Ok(Partitions { folders, values })
 }
 
 /// The columns of files without those that partition folders give.

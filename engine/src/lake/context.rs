@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use tokio::sync::Mutex;
 
+use super::known::KnownLake;
 use super::listing::{Children, Listings};
 use super::{LakeTable, ScanReport};
 use crate::access::Guard;
@@ -29,6 +30,7 @@ pub struct LakeContext {
     parquet: TableParquetOptions,
     meta_concurrency: usize,
     listings: Listings,
+    known: Arc<KnownLake>,
     paths: Mutex<HashMap<String, Weak<LakeTable>>>,
 }
 
@@ -56,6 +58,7 @@ impl LakeContext {
             parquet,
             meta_concurrency,
             listings: Listings::default(),
+            known: Arc::default(),
             paths: Mutex::default(),
         }
     }
@@ -64,6 +67,16 @@ impl LakeContext {
     pub(crate) fn guarded_by(mut self, guard: Guard) -> Self {
         self.guard = Some(guard);
         self
+    }
+
+    /// Shares what other queries have learnt of the same catalog.
+    pub fn knowing(mut self, known: Arc<KnownLake>) -> Self {
+        self.known = known;
+        self
+    }
+
+    pub(super) fn known(&self) -> &KnownLake {
+        &self.known
     }
 
     pub(super) fn guard(&self) -> Option<&Guard> {

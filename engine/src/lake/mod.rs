@@ -8,6 +8,9 @@
 mod at_once;
 mod catalog_table;
 mod context;
+mod known;
+mod known_footers;
+mod known_partitions;
 mod listing;
 mod location;
 mod merge;
@@ -28,6 +31,7 @@ mod table;
 mod tests;
 
 pub use context::LakeContext;
+pub use known::KnownLake;
 pub use location::{Location, Place, is_path};
 pub use providers::{LakeCatalog, LakeSchema};
 pub use report::ScanReport;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, TimeUnit};
+use arrow::datatypes::TimeUnit;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::error::DataFusionError;
 use futures::FutureExt;
@@ -10,6 +10,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::LakeContext;
 use super::at_once::at_once;
+use super::known_footers::FooterContents;
 use super::source::LakeFile;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -19,10 +20,10 @@ const SMALL_FOOTER: usize = 64 * 1024;
 /// A file of at most so many bytes is read whole, once: a second request takes longer than the bytes that nobody needs.
 const READ_WHOLE: u64 = 256 * 1024;
 
-/// A file's footer and the Arrow schema it stands for.
+/// A file's footer, and what it says in terms of Arrow.
 pub(super) struct Footer {
     pub(super) metadata: Arc<ParquetMetaData>,
-    pub(super) schema: Schema,
+    pub(super) contents: Arc<FooterContents>,
 }
 
 impl Footer {
@@ -65,8 +66,14 @@ async fn footer(context: &LakeContext, file: &LakeFile) -> Result<Footer> {
         .with_coerce_int96(Some(TimeUnit::Microsecond));
     let named = |error: DataFusionError| in_file(file, error);
     let metadata = reader.fetch_metadata().await.map_err(named)?;
+    let name = (file.store.clone(), file.object.location.clone());
+    if let Some(contents) = context.known().footers.get(&name, &metadata) {
+        return Ok(Footer { metadata, contents });
+    }
     let schema = reader.fetch_schema().await.map_err(named)?;
-    Ok(Footer { metadata, schema })
+    let contents = Arc::new(FooterContents::try_new(&metadata, Arc::new(schema))?);
+    context.known().footers.put(name, &metadata, &contents);
+    Ok(Footer { metadata, contents })
 }
 
 /// Names the file, unless storage itself failed: its error says what it was about.

@@ -43,7 +43,7 @@ pub(super) async fn discover(
         let jobs = level.iter().map(|parent| children_with(context, store, parent, key).boxed()).collect();
         let children = at_once(LISTS_AT_ONCE, jobs).await?;
         let children: Vec<_> = children.into_iter().flatten().collect();
-        let values: Vec<_> = children.iter().map(|child| child.values.clone()).collect();
+        let values: Vec<_> = children.iter().map(|child| child.values.as_slice()).collect();
         let keep = filter.matches(&values, depth + 1)?;
         level = children.into_iter().zip(keep).filter_map(|(child, keep)| keep.then_some(child)).collect();
     }

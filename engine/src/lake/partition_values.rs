@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arachne_catalog::hive_path::NULL_VALUE;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
@@ -68,7 +68,7 @@ pub(super) fn is_partition_filter(keys: &[FieldRef], filter: &Expr) -> bool {
 
 /// The partition filters of one scan, ready to be evaluated over values.
 pub(super) struct PartitionFilter {
-    keys: SchemaRef,
+    keys: Vec<FieldRef>,
     /// Each with the number of leading keys that it needs.
     filters: Vec<(usize, Arc<dyn PhysicalExpr>)>,
 }
@@ -77,26 +77,30 @@ impl PartitionFilter {
     /// Fails where a filter does not fit the keys' types.
     pub(super) fn new(session: &dyn Session, keys: &[FieldRef], filters: &[Expr]) -> Result<Self> {
         let schema = Arc::new(Schema::new(keys.to_vec()));
-        let named = DFSchema::try_from(Arc::clone(&schema))?;
+        let named = DFSchema::try_from(schema)?;
         let filters = filters.iter().map(|filter| {
             let filter = session.create_physical_expr(filter.clone(), &named)?;
             let needs = collect_columns(&filter).iter().map(|column| column.index() + 1).max().unwrap_or(0);
             Ok((needs, filter))
         });
         let filters = filters.collect::<Result<_>>()?;
-        Ok(Self { keys: schema, filters })
+        Ok(Self { keys: keys.to_vec(), filters })
     }
 
     /// Which rows of values may match, as far as the first `known` keys (the length of each row) tell. A filter that is NULL
     /// does not match, as in SQL.
-    pub(super) fn matches(&self, rows: &[Vec<ScalarValue>], known: usize) -> Result<Vec<bool>> {
-        let mut keep = vec![true; rows.len()];
+    pub(super) fn matches(&self, rows: &[&[ScalarValue]], known: usize) -> Result<Vec<bool>> {
         if rows.is_empty() || self.filters.is_empty() {
-            return Ok(keep);
+            return Ok(vec![true; rows.len()]);
         }
-        let batch = self.batch(rows, known)?;
+        self.matches_of(&columns_of(&self.keys, rows, known)?, known)
+    }
+
+    /// The same of values that are in columns already, by [`columns_of`].
+    pub(super) fn matches_of(&self, values: &RecordBatch, known: usize) -> Result<Vec<bool>> {
+        let mut keep = vec![true; values.num_rows()];
         for (_, filter) in self.filters.iter().filter(|(needs, _)| *needs <= known) {
-            let matched = filter.evaluate(&batch)?.into_array(rows.len())?;
+            let matched = filter.evaluate(values)?.into_array(keep.len())?;
             let matched = matched.as_boolean_opt().ok_or_else(|| Error::internal("a filter is not boolean"))?;
             for (index, keep) in keep.iter_mut().enumerate() {
                 *keep &= matched.is_valid(index) && matched.value(index);
@@ -104,19 +108,20 @@ impl PartitionFilter {
         }
         Ok(keep)
     }
+}
 
-    fn batch(&self, rows: &[Vec<ScalarValue>], known: usize) -> Result<RecordBatch> {
-        let columns = self.keys.fields().iter().enumerate().map(|(index, key)| {
-            let column: ArrayRef = match index < known {
-                true => ScalarValue::iter_to_array(rows.iter().map(|row| row[index].clone()))?,
-                false => new_null_array(key.data_type(), rows.len()),
-            };
-            Ok(column)
-        });
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.keys), columns, &options)?)
-    }
+/// Rows of values as a column for each key; those behind the first `known` are NULL.
+pub(super) fn columns_of(keys: &[FieldRef], rows: &[&[ScalarValue]], known: usize) -> Result<RecordBatch> {
+    let columns = keys.iter().enumerate().map(|(index, key)| {
+        let column: ArrayRef = match index < known && !rows.is_empty() {
+            true => ScalarValue::iter_to_array(rows.iter().map(|row| row[index].clone()))?,
+            false => new_null_array(key.data_type(), rows.len()),
+        };
+        Ok(column)
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(keys.to_vec())), columns, &options)?)
 }
 
 #[cfg(test)]
@@ -180,10 +185,10 @@ mod tests {
         assert!(filters.iter().all(|filter| is_partition_filter(&keys, filter)));
         assert!(!is_partition_filter(&keys, &col("other").eq(lit(1))));
         let filter = PartitionFilter::new(&session, &keys, &filters).unwrap();
-        let year = |year: i64| vec![ScalarValue::from(year)];
-        assert_eq!(filter.matches(&[year(2022), year(2023)], 1).unwrap(), [false, true]);
-        let month = |month: &str| vec![ScalarValue::from(2023_i64), ScalarValue::from(month)];
-        let null = vec![ScalarValue::from(2023_i64), ScalarValue::Utf8(None)];
-        assert_eq!(filter.matches(&[month("01"), month("1"), null], 2).unwrap(), [true, false, false]);
+        let year = |year: i64| [ScalarValue::from(year)];
+        assert_eq!(filter.matches(&[&year(2022), &year(2023)], 1).unwrap(), [false, true]);
+        let month = |month: &str| [ScalarValue::from(2023_i64), ScalarValue::from(month)];
+        let null = [ScalarValue::from(2023_i64), ScalarValue::Utf8(None)];
+        assert_eq!(filter.matches(&[&month("01"), &month("1"), &null], 2).unwrap(), [true, false, false]);
     }
 }

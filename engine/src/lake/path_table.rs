@@ -150,7 +150,7 @@ async fn parquet_schema(context: &Arc<LakeContext>, files: &[LakeFile]) -> Resul
     let sample: Vec<LakeFile> = spread(files, FOOTERS);
     let mut merger = SchemaMerger::default();
     for (file, footer) in sample.iter().zip(footers(context, &sample).await?) {
-        merger.add(&file.name(), &footer.schema)?;
+        merger.add(&file.name(), &footer.contents.schema)?;
     }
     let schema = merger.finish();
     Ok(if context.parquet().global.binary_as_string { Arc::new(transform_binary_to_string(&schema)) } else { schema })

@@ -59,8 +59,8 @@ impl SchemaProvider for LakeSchema {
         if is_path(name) {
             return Ok(Some(LakeTable::from_path(context, name).await?));
         }
-        match context.catalog().table(&self.database, name).await {
-            Ok(table) => Ok(Some(Arc::new(LakeTable::from_catalog(context, table).await?))),
+        match context.catalog().table_and_state(&self.database, name).await {
+            Ok((table, state)) => Ok(Some(Arc::new(LakeTable::from_catalog(context, table, state).await?))),
             Err(error) if error.kind == CatalogErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::from(error).into()),
         }

@@ -13,6 +13,7 @@ use object_store::path::Path;
 
 use super::LakeContext;
 use super::at_once::at_once;
+use super::known_partitions::Partitions;
 use super::partition_folders::{LISTS_AT_ONCE, PartitionFolder, discover};
 use super::partition_values::PartitionFilter;
 use crate::error::Result;
@@ -43,7 +44,7 @@ pub(super) enum FileSourceOf {
     /// `key=value` folders below a folder.
     PartitionFolders { store: StoreUrl, folder: Path },
     /// Partitions that the catalog knows, each with its own location.
-    CatalogPartitions(Vec<(StoreUrl, PartitionFolder)>),
+    CatalogPartitions(Arc<Partitions>),
 }
 
 impl FileSourceOf {
@@ -58,12 +59,12 @@ impl FileSourceOf {
         let filter = PartitionFilter::new(session, keys, filters)?;
         match self {
             Self::Listed(files) => {
-                let values: Vec<_> = files.iter().map(|file| file.values.clone()).collect();
+                let values: Vec<_> = files.iter().map(|file| file.values.as_slice()).collect();
                 let keep = filter.matches(&values, keys.len())?;
                 Ok(files.iter().zip(keep).filter(|(_, keep)| *keep).map(|(file, _)| file.clone()).collect())
             }
             Self::Folder { store, folder } => {
-                let keep = filter.matches(&[Vec::new()], 0)?;
+                let keep = filter.matches(&[&[]], 0)?;
                 if keep != [true] {
                     return Ok(Vec::new());
                 }
@@ -74,9 +75,9 @@ impl FileSourceOf {
                 list_all(context, folders.into_iter().map(|folder| (store.clone(), folder)).collect()).await
             }
             Self::CatalogPartitions(all) => {
-                let values: Vec<_> = all.iter().map(|(_, folder)| folder.values.clone()).collect();
-                let keep = filter.matches(&values, keys.len())?;
-                let left = all.iter().zip(keep).filter(|(_, keep)| *keep).map(|(folder, _)| folder.clone()).collect();
+                let keep = filter.matches_of(&all.values, keys.len())?;
+                let left =
+                    all.folders.iter().zip(keep).filter(|(_, keep)| *keep).map(|(folder, _)| folder.clone()).collect();
                 list_all(context, left).await
             }
         }

@@ -8,12 +8,11 @@ use std::collections::HashMap;
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use parquet::arrow::parquet_column;
 use parquet::file::metadata::ParquetMetaData;
 
+use super::known_footers::FooterContents;
 use super::parquet_files::Footer;
-use crate::error::Result;
 use crate::planner::sizing::ColumnSizes;
 use crate::storage::{find_field, plain, wider};
 
@@ -23,21 +22,20 @@ pub(super) fn file_statistics(
     file_schema: &Schema,
     keys: &[FieldRef],
     values: &[ScalarValue],
-) -> Result<Statistics> {
-    let (metadata, schema) = (footer.metadata.as_ref(), std::sync::Arc::new(footer.schema.clone()));
-    let own = DFParquetMetadata::statistics_from_parquet_metadata(metadata, &schema)?;
+) -> Statistics {
+    let FooterContents { schema, statistics: own, certain } = footer.contents.as_ref();
     let rows = own.num_rows;
-    let columns = file_schema.fields().iter().map(|wanted| match find_field(&schema, wanted.name()) {
+    let columns = file_schema.fields().iter().map(|wanted| match find_field(schema, wanted.name()) {
         None => ColumnStatistics { null_count: rows, ..ColumnStatistics::new_unknown() },
         Some((index, found)) => {
-            let certain = Certain::of(metadata, &schema, found.name());
-            convert(&own.column_statistics[index], certain, found.data_type(), wanted.data_type())
+            convert(&own.column_statistics[index], certain[index], found.data_type(), wanted.data_type())
         }
     });
     let mut column_statistics: Vec<_> = columns.collect();
     column_statistics.extend(keys.iter().zip(values).map(|(_, value)| partition_column(value, rows)));
-    let total_byte_size = metadata.row_groups().iter().map(|group| group.total_byte_size().max(0) as usize).sum();
-    Ok(Statistics { num_rows: rows, total_byte_size: Precision::Inexact(total_byte_size), column_statistics })
+    let total_byte_size =
+        footer.metadata.row_groups().iter().map(|group| group.total_byte_size().max(0) as usize).sum();
+    Statistics { num_rows: rows, total_byte_size: Precision::Inexact(total_byte_size), column_statistics }
 }
 
 /// Footers that are looked at for the sizes of columns: files of one table are alike.
@@ -61,15 +59,15 @@ pub(super) fn column_sizes(footers: &[Footer], file_schema: &Schema) -> ColumnSi
 }
 
 /// What every row group of a file states about a column.
-#[derive(Clone, Copy)]
-struct Certain {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Certain {
     bounds: bool,
     null_count: bool,
 }
 
 impl Certain {
     /// DataFusion takes a null count that is not there for zero, and bounds of some row groups for those of all.
-    fn of(metadata: &ParquetMetaData, schema: &Schema, name: &str) -> Self {
+    pub(super) fn of(metadata: &ParquetMetaData, schema: &Schema, name: &str) -> Self {
         let leaf = parquet_column(metadata.file_metadata().schema_descr(), schema, name);
         let Some((leaf, _)) = leaf else { return Self { bounds: false, null_count: false } };
         let mut certain = Self { bounds: true, null_count: true };

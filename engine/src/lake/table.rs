@@ -136,10 +136,10 @@ impl LakeTable {
         let file_schema = self.schema.file_schema();
         let sizes = Arc::new(column_sizes(&footers, file_schema));
         let known = files.into_iter().zip(footers).map(|(file, footer)| {
-            if let Some(error) = misfit(&footer.schema, file_schema) {
+            if let Some(error) = misfit(&footer.contents.schema, file_schema) {
                 return Err(Error { message: format!("{}: {}", file.name(), error.message), ..error });
             }
-            let statistics = file_statistics(&footer, file_schema, &self.keys, &file.values)?;
+            let statistics = file_statistics(&footer, file_schema, &self.keys, &file.values);
             let tail_bytes = footer.tail_bytes(file.object.size);
             Ok(ScanFile { file, statistics: Some(Arc::new(statistics)), tail_bytes })
         });

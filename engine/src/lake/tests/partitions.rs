@@ -1,5 +1,6 @@
 //! Partitions are dropped before anything below them is listed.
 
+use arachne_catalog::Catalog;
 use arrow::array::record_batch;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
@@ -43,6 +44,37 @@ async fn a_pattern_over_partitions_has_their_columns() {
     assert_eq!(rows, ["202403|03"]);
     let rows = lake.rows("select year, count(*) from \"s3://b/p/**/*.parquet\" where year > 2023 group by year").await;
     assert_eq!(rows.unwrap(), ["2024|12"]);
+}
+
+#[tokio::test]
+async fn partitions_are_remembered_until_the_catalog_has_others() {
+    let lake = Lake::new().await;
+    for (place, v) in [("one", 1), ("two", 2), ("else", 3)] {
+        lake.put_parquet(&format!("{place}/f.parquet"), &record_batch!(("v", Int64, [v])).unwrap()).await;
+    }
+    let table = lake.create_table("t", &[("v", "bigint")], &[("k", "string")]).await;
+    let rows = async || lake.rows("select v, k from t where k > '0'").await.unwrap();
+    assert_eq!(rows().await, [""; 0]);
+    lake.add_partition(&table, &["1"], "s3://b/one/").await;
+    for _ in 0..2 {
+        assert_eq!(rows().await, ["1|1"]);
+    }
+    lake.add_partition(&table, &["2"], "s3://b/two/").await;
+    assert_eq!(rows().await, ["1|1", "2|2"]);
+    lake.catalog.drop_partition("default", "t", &["1".to_owned()]).await.unwrap();
+    assert_eq!(rows().await, ["2|2"]);
+    // The same values at another place.
+    lake.catalog.drop_partition("default", "t", &["2".to_owned()]).await.unwrap();
+    lake.add_partition(&table, &["2"], "s3://b/else/").await;
+    assert_eq!(rows().await, ["3|2"]);
+    // The same partitions, read otherwise.
+    let mut numbers = table.clone();
+    numbers.partition_keys[0].data_type = "int".to_owned();
+    lake.catalog.update_table(numbers).await.unwrap();
+    assert_eq!(lake.rows("select v, k + 1 from t where k = 2").await.unwrap(), ["3|3"]);
+    lake.catalog.drop_table("default", "t").await.unwrap();
+    lake.create_table("t", &[("v", "bigint")], &[("k", "string")]).await;
+    assert_eq!(rows().await, [""; 0]);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::lake::{LakeCatalog, LakeContext, ScanReport};
+use crate::lake::{KnownLake, LakeCatalog, LakeContext, ScanReport};
 use crate::protocol::FilePin;
 use crate::storage::{
     ObjectStores, Pins, QueryStores, ReadAhead, RequestCounts, StorageSettings, StoreMeter, prepare_scans, query_caches,
@@ -29,6 +29,7 @@ pub(super) struct Lake {
     pub(super) stores: Arc<ObjectStores>,
     pub(super) catalog: Arc<MemoryCatalog>,
     shared: RuntimeEnv,
+    known: Arc<KnownLake>,
 }
 
 impl Lake {
@@ -47,7 +48,7 @@ impl Lake {
         let database = Database { name: "default".to_owned(), ..Database::default() };
         // It may be there from the start.
         let _ = catalog.create_database(database).await;
-        Self { bucket, stores, catalog, shared: RuntimeEnv::default() }
+        Self { bucket, stores, catalog, shared: RuntimeEnv::default(), known: Arc::default() }
     }
 
     pub(super) async fn put(&self, key: &str, bytes: impl Into<PutPayload>) {
@@ -110,7 +111,8 @@ impl Lake {
             .with_default_catalog_and_schema("lake", "default");
         let session = SessionContext::new_with_config_rt(config, runtime.clone());
         let options = session.copied_config().options().clone();
-        let context = LakeContext::new(self.catalog.clone(), runtime, pins, report.clone(), &options);
+        let context =
+            LakeContext::new(self.catalog.clone(), runtime, pins, report.clone(), &options).knowing(self.known.clone());
         session.register_catalog("lake", Arc::new(LakeCatalog::new(Arc::new(context))));
         Query { session, meter, report }
     }
