@@ -14,6 +14,8 @@ const FLUSH_TIME: Duration = Duration::from_millis(20);
 /// A paced body is sent in this many pieces a second, or more where they would become larger than the next number of bytes.
 const PIECES_A_SECOND: f64 = 50.0;
 const MAX_PIECE: f64 = 64.0 * 1024.0;
+/// A very slow one in pieces no smaller than this, but one a second at least: thousands of them at once shall cost no core.
+const MIN_PIECE: f64 = 4.0 * 1024.0;
 
 /// How a body is sent. The default: as it comes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -68,6 +70,11 @@ impl ShapedBody {
     }
 }
 
+/// Bytes that are sent at once at so many bytes a second.
+fn piece(rate: f64) -> usize {
+    (rate / PIECES_A_SECOND).max(MIN_PIECE.min(rate)).clamp(1.0, MAX_PIECE) as usize
+}
+
 impl Body for ShapedBody {
     type Data = Bytes;
     type Error = io::Error;
@@ -107,7 +114,7 @@ impl Body for ShapedBody {
                 length = length.min(usize::try_from(until_cut).unwrap_or(usize::MAX));
             }
             if let Some(rate) = this.shape.bytes_per_second {
-                length = length.min((rate / PIECES_A_SECOND).clamp(1.0, MAX_PIECE) as usize);
+                length = length.min(piece(rate));
                 let due = this.due(this.sent + length as u64, rate);
                 if due > Instant::now() {
                     this.wait_until(due);
@@ -125,5 +132,18 @@ impl Body for ShapedBody {
     /// Of what the body promises, whatever becomes of it. Asked for before the first frame only.
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_neither_tiny_nor_long_awaited() {
+        // Bytes a second, bytes a piece.
+        for (rate, expected) in [(0.5, 1), (100.0, 100), (10_000.0, 4096), (1e6, 20_000), (75e6, 65_536)] {
+            assert_eq!(piece(rate), expected, "{rate}");
+        }
     }
 }
