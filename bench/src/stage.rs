@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use arachne_catalog::{Catalog, MemoryCatalog};
@@ -22,6 +23,9 @@ use url::Url;
 
 use crate::local_cloud::{self, BUCKET, FUNCTION};
 
+/// What a worker may take to start, when many start at once on few cores, and for one task: no bench waits longer.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(900);
+
 pub(crate) struct Stage {
     pub(crate) s3: S3Server,
     pub(crate) lambda: LambdaServer,
@@ -34,8 +38,15 @@ impl Stage {
         let dir = tempfile::tempdir()?;
         let s3 = S3Server::start(S3Settings { buckets: vec![BUCKET.into()], ..S3Settings::new(dir.path().join("s3")) })
             .await?;
-        let lambda =
-            local_cloud::lambda(&s3, LambdaServerSettings { concurrency, ..LambdaServerSettings::default() }).await?;
+        let limits = LambdaServerSettings {
+            concurrency,
+            timeout: FUNCTION_TIMEOUT,
+            init_timeout: FUNCTION_TIMEOUT,
+            // Whoever runs last was started first.
+            idle_timeout: 10 * FUNCTION_TIMEOUT,
+            ..LambdaServerSettings::default()
+        };
+        let lambda = local_cloud::lambda(&s3, limits).await?;
         Ok(Self { s3, lambda, catalog: Arc::new(MemoryCatalog::new()), _dir: dir })
     }
 
@@ -71,7 +82,7 @@ impl Stage {
             catalog: Arc::clone(&self.catalog),
             stores: Arc::new(stores),
             invoker,
-            settings: EngineSettings::default(),
+            settings: EngineSettings { task_timeout: FUNCTION_TIMEOUT, ..EngineSettings::default() },
             prices: PriceBook::built_in()?,
             clock: || 0,
             coordination: Coordination::default(),
