@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 /// Points of [`Profile::timeline`].
 const POINTS: usize = 60;
+/// Those that are left of it where it is [kept short](Profile::with_short_timeline).
+const FEW_POINTS: usize = 12;
+/// GETs are counted by the bytes of their bodies: up to so many, each less than the next, or more than the last.
+pub(crate) const SIZES: [u64; 6] = [16_000, 64_000, 256_000, 1_000_000, 4_000_000, 16_000_000];
 
 /// The requests of one run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +41,9 @@ pub(crate) struct Profile {
     pub(crate) get_p90: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) get_max: u64,
+    /// GETs by size: a count for each of [`SIZES`], then those that are larger. Empty where there were none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) get_sizes: Vec<u64>,
     /// Requests under way at once, from the first request to the end of the last.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) in_flight_max: u64,
@@ -77,11 +84,16 @@ impl Profile {
             get_p50: at_share(&sizes, 0.5),
             get_p90: at_share(&sizes, 0.9),
             get_max: sizes.last().copied().unwrap_or(0),
+            get_sizes: by_size(&sizes),
             in_flight_max,
             in_flight_mean: rounded(in_flight_mean),
             span: rounded(span),
             timeline: timeline(&spans),
         }
+    }
+
+    pub(crate) fn with_short_timeline(&self) -> Self {
+        Self { timeline: shortened(&self.timeline), ..self.clone() }
     }
 
     pub(crate) fn without_timeline(&self) -> Self {
@@ -158,6 +170,23 @@ fn timeline(spans: &[(u64, u64)]) -> Vec<f64> {
     points.into_iter().map(rounded).collect()
 }
 
+/// The same in a few points; one that is as short already stays.
+pub(crate) fn shortened(timeline: &[f64]) -> Vec<f64> {
+    let together = timeline.len().div_ceil(FEW_POINTS).max(1);
+    timeline.chunks(together).map(|points| rounded(points.iter().sum::<f64>() / points.len() as f64)).collect()
+}
+
+fn by_size(sizes: &[u64]) -> Vec<u64> {
+    if sizes.is_empty() {
+        return Vec::new();
+    }
+    let mut counts = vec![0; SIZES.len() + 1];
+    for size in sizes {
+        counts[SIZES.partition_point(|most| most < size)] += 1;
+    }
+    counts
+}
+
 /// Of sorted values.
 fn at_share(sorted: &[u64], share: f64) -> u64 {
     let index = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
@@ -229,6 +258,23 @@ mod tests {
         records.push(record("ListObjectsV2", 0, 1, 5000));
         let profile = Profile::of(&records);
         assert_eq!((profile.get_p50, profile.get_p90, profile.get_max), (6, 9, 100));
+    }
+
+    #[test]
+    fn gets_are_counted_by_size() {
+        let sizes = [0, 16_000, 16_001, 64_000, 5_000_000, 16_000_001, 99_000_000];
+        let profile = Profile::of(&sizes.map(|size| record("GetObject", 0, 1, size)));
+        assert_eq!(profile.get_sizes, [2, 2, 0, 0, 0, 1, 2]);
+        assert!(Profile::of(&[record("HeadObject", 0, 1, 0)]).get_sizes.is_empty());
+    }
+
+    #[test]
+    fn a_short_timeline_has_the_same_mean() {
+        let long: Vec<f64> = (0..60).map(f64::from).collect();
+        let short = shortened(&long);
+        assert_eq!((short.len(), short[0], short[11]), (12, 2.0, 57.0));
+        assert_eq!(shortened(&short), short);
+        assert!(shortened(&[]).is_empty());
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Results {
     /// In the suite's order.
     pub(crate) queries: Vec<String>,
     pub(crate) engines: Vec<EngineVersion>,
-    /// Its cold runs' requests over time are kept, those of the others are not.
+    /// Its cold runs' requests over time are kept point by point, those of the others' first process in few.
     pub(crate) plot_query: Option<String>,
     pub(crate) records: Vec<Record>,
 }
@@ -68,12 +68,14 @@ impl Results {
         self.records.iter().filter(move |record| record.engine == engine && record.query == query)
     }
 
-    /// Forgets the requests over time but for the cold runs of [`Self::plot_query`].
+    /// Forgets most of the requests over time, but for the cold runs of [`Self::plot_query`].
     pub(crate) fn thin_out(&mut self) {
         for record in &mut self.records {
             let Outcome::Measured(measured) = &mut record.outcome else { continue };
-            if self.plot_query.as_deref() != Some(&record.query) || record.repeat > 0 {
+            if record.repeat > 0 {
                 measured.cold.s3 = measured.cold.s3.without_timeline();
+            } else if self.plot_query.as_deref() != Some(&record.query) {
+                measured.cold.s3 = measured.cold.s3.with_short_timeline();
             }
             for run in &mut measured.hot {
                 run.s3 = run.s3.without_timeline();

@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::run::engines::BASELINE;
 use crate::run::options::Shape;
+use crate::run::profile::{SIZES, shortened};
 use crate::run::results::Results;
 use crate::run::state::Run;
 use crate::run::totals::{Cell, Ratio, Summary, Times, cell, requests, summary};
@@ -45,6 +46,7 @@ pub(crate) fn page(results: &Results, plots: &[String], prices: &PriceBook) -> S
         "\n\nFrom the local S3's own log, the same for all. Dollars: requests by the price book, and with Lambda the workers' time; the \
          machine itself is not priced. Athena: $5 for a TB of the same bytes, 10 MB a query at least.\n\n",
     );
+    page.push_str(&sizes(results));
     page.push_str("## Seconds by query\n\nCold / hot.\n\n");
     page.push_str(&queries_table(results));
     page.push_str("\n\n## Requests of the cold runs\n\n");
@@ -119,6 +121,49 @@ fn requests_table(summaries: &[Summary], results: &Results, prices: &PriceBook) 
     aligned(table)
 }
 
+/// How large the bodies of GETs were, of each engine in all its cold runs; nothing where that was not counted.
+fn sizes(results: &Results) -> String {
+    let names = SIZES.map(|most| format!("up to {}", size(most)));
+    let more = format!("above {}", SIZES.last().map_or_else(String::new, |most| size(*most)));
+    let header: Vec<&str> =
+        ["engine"].into_iter().chain(names.iter().map(String::as_str)).chain([more.as_str()]).collect();
+    let mut table = table(&header);
+    for engine in &results.engines {
+        let mut counts = vec![0; SIZES.len() + 1];
+        for query in &results.queries {
+            let Cell::Answered(times) = cell(results, &engine.name, query) else { continue };
+            for (count, more) in counts.iter_mut().zip(&times.first.cold.s3.get_sizes) {
+                *count += more;
+            }
+        }
+        let all: u64 = counts.iter().sum();
+        if all > 0 {
+            let shares = counts.iter().map(|count| format!("{:.0} %", *count as f64 / all as f64 * 100.0));
+            table.add_row([engine.name.clone()].into_iter().chain(shares));
+        }
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    format!("GETs of the cold runs by the size of their bodies:\n\n{}\n\n", aligned(table))
+}
+
+fn size(bytes: u64) -> String {
+    if bytes < 1_000_000 { format!("{} KB", bytes / 1_000) } else { format!("{} MB", bytes / 1_000_000) }
+}
+
+/// A bar for each of a few points, as high as its share of the highest.
+fn sparkline(timeline: &[f64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let points = shortened(timeline);
+    let most = points.iter().copied().fold(0.0, f64::max);
+    let bar = |value: &f64| {
+        let height = if most > 0.0 { (value / most * (BARS.len() - 1) as f64).round() as usize } else { 0 };
+        BARS[height.min(BARS.len() - 1)]
+    };
+    points.iter().map(bar).collect()
+}
+
 /// The first hot run of each query's first process.
 fn hot_runs(results: &Results, engine: &str) -> Vec<Run> {
     let hot = |query: &String| match cell(results, engine, query) {
@@ -165,6 +210,7 @@ fn profile_table(results: &Results) -> String {
         "most in flight",
         "mean in flight",
         "S3 s",
+        "in flight over time",
     ]);
     for query in &results.queries {
         for engine in &results.engines {
@@ -187,11 +233,12 @@ fn profile_table(results: &Results) -> String {
                 s3.in_flight_max.to_string(),
                 format!("{:.1}", s3.in_flight_mean),
                 format!("{:.2}", s3.span),
+                sparkline(&s3.timeline),
             ]);
         }
     }
     let mut text = aligned(table);
-    text.push_str("\n\nS3 s: from the first request to the end of the last; the mean in flight is over that time.\n");
+    text.push_str("\n\nS3 s: from the first request to the end of the last; in flight: over that time, the highest bar being the run's own peak.\n");
     text
 }
 
@@ -280,5 +327,37 @@ mod tests {
         assert_eq!(line("| q02"), "| q02 | 2.000 / 1.500 | failed |");
         assert_eq!(line("- duckdb q02"), "- duckdb q02: `wrong answer: row 0 / 1`");
         assert!(page.contains("![a.svg](a.svg)") && page.contains("2026-01-02 03:04:05"));
+    }
+
+    #[test]
+    fn sizes_of_gets_are_shares_of_all_of_an_engine() {
+        let with_sizes = |get_sizes: Vec<u64>| {
+            let Outcome::Measured(mut measured) = measured(1.0, &[]) else { panic!("it is measured") };
+            measured.cold.s3.get_sizes = get_sizes;
+            Outcome::Measured(measured)
+        };
+        let counted = results(&[
+            (
+                "arachne-embedded",
+                vec![vec![with_sizes(vec![1, 0, 0, 0, 0, 0, 0])], vec![with_sizes(vec![0, 0, 1, 0, 0, 0, 2])]],
+            ),
+            ("duckdb", vec![vec![measured(1.0, &[])]]),
+        ]);
+        let text = sizes(&counted);
+        let last = text.trim_end().lines().last().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(last, "| arachne-embedded | 25 % | 0 % | 25 % | 0 % | 0 % | 0 % | 50 % |");
+        assert!(text.contains("up to 16 KB") && text.contains("above 16 MB") && !text.contains("duckdb"), "{text}");
+        assert_eq!(
+            sizes(&results(&[("duckdb", vec![vec![measured(1.0, &[])]])])),
+            "",
+            "of a bench that did not count them"
+        );
+    }
+
+    #[test]
+    fn requests_over_time_are_bars() {
+        assert_eq!(sparkline(&[0.0, 1.0, 7.0, 3.5]), "▁▂█▅");
+        assert_eq!(sparkline(&[0.0; 60]).chars().count(), 12);
+        assert_eq!(sparkline(&[]), "");
     }
 }
