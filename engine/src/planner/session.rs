@@ -1,8 +1,9 @@
 //! DataFusion sessions, set up for data in S3.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use arachne_catalog::DEFAULT_DATABASE;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::CatalogProvider;
 use datafusion::config::ConfigOptions;
@@ -27,14 +28,28 @@ pub(crate) struct SessionParts {
 
 /// The configuration of a session: the lake's defaults, then the `datafusion.*` options that the user has set.
 pub(crate) fn config(database: &str, options: &[(String, String)]) -> Result<SessionConfig> {
-    let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema(CATALOG, database)
-        .with_create_default_catalog_and_schema(false);
-    lake_defaults(config.options_mut());
+    let mut config = BASE.clone();
+    database.clone_into(&mut config.options_mut().catalog.default_schema);
     for (name, value) in options {
         config.options_mut().set(name, value)?;
     }
     Ok(config)
+}
+
+/// What all sessions have in common, made once: to fill in its defaults, DataFusion asks the system for its processors, which opens
+/// files.
+static BASE: LazyLock<SessionConfig> = LazyLock::new(|| {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, DEFAULT_DATABASE)
+        .with_create_default_catalog_and_schema(false);
+    lake_defaults(config.options_mut());
+    config
+});
+
+/// Processors that this process may use.
+pub(crate) fn cores() -> usize {
+    static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+    *CORES
 }
 
 /// A session whose plans run in one process.

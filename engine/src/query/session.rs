@@ -13,7 +13,7 @@ use super::shared::QueryContext;
 use crate::access::Guard;
 use crate::error::Result;
 use crate::lake::{LakeCatalog, LakeContext};
-use crate::planner::session::{SessionParts, config, distributed, local};
+use crate::planner::session::{SessionParts, config, cores, distributed, local};
 use crate::sql::{WithInformationSchema, passes_rows_through};
 use crate::storage::{Pins, QueryStores, query_caches};
 
@@ -38,7 +38,9 @@ impl SessionSettings {
                 settings.engine.set(name, value)?;
             }
         }
-        config(&request.database, &settings.options)?;
+        if !settings.options.is_empty() {
+            config(&request.database, &settings.options)?;
+        }
         Ok(settings)
     }
 
@@ -88,7 +90,6 @@ impl QuerySession {
     }
 
     pub(super) fn local_state(&self) -> SessionState {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         local(&self.parts, self.settings.local_partitions.unwrap_or_else(cores))
     }
 
