@@ -6,6 +6,8 @@ use chrono::{DateTime, TimeZone, Utc};
 
 /// Decimal digits that always fit a `u128` mantissa.
 const MAX_DIGITS: u32 = 38;
+/// Decimal digits that always fit an `i64`.
+const SHORT_DIGITS: u32 = 18;
 
 pub(super) fn boolean(text: &str) -> Option<bool> {
     let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
@@ -22,6 +24,9 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 ///
 /// Arrow's own parser cuts surplus digits off instead of rounding.
 pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
+    if let Some(value) = short_decimal(text.as_bytes(), precision, scale) {
+        return Some(value);
+    }
     let (negative, rest) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -58,6 +63,35 @@ pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let magnitude = scaled(mantissa, exponent + i64::from(scale), next_digit.unwrap_or(0))?;
     let limit = 10_u128.checked_pow(precision.into())?;
     let value = i128::try_from(magnitude).ok().filter(|_| magnitude < limit)?;
+    Some(if negative { -value } else { value })
+}
+
+/// What most values are: a few digits, no more of them behind the point than the scale, and no doubt that they fit. In 64 bits.
+fn short_decimal(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
+    let (negative, rest) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    if rest.len() > SHORT_DIGITS as usize {
+        return None;
+    }
+    let (mut mantissa, mut digits, mut decimals) = (0_i64, 0_u32, None);
+    for byte in rest {
+        match byte {
+            b'0'..=b'9' => {
+                mantissa = mantissa * 10 + i64::from(byte - b'0');
+                digits += 1;
+                decimals = decimals.map(|decimals| decimals + 1);
+            }
+            b'.' if decimals.is_none() => decimals = Some(0),
+            _ => return None,
+        }
+    }
+    let missing = u32::try_from(scale).ok()?.checked_sub(decimals.unwrap_or(0))?;
+    if digits == 0 || digits + missing > SHORT_DIGITS.min(precision.into()) {
+        return None;
+    }
+    let value = i128::from(mantissa * 10_i64.pow(missing));
     Some(if negative { -value } else { value })
 }
 

@@ -6,6 +6,7 @@
 
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
+use super::marks::Marks;
 use super::options::TextOptions;
 
 /// The longest record that is read, in bytes. Longer ones are nearly always a quote that is never closed.
@@ -76,6 +77,37 @@ impl RecordScanner {
     pub(super) fn set_blank(&mut self) {
         self.fields.clear();
         self.fields.push(Field { start: 0, end: 0, quoted: false, coded: false });
+    }
+
+    /// The record at `start` of `buffer`, which has more bytes, where it is as most are: a line without quotes and escapes. For all
+    /// else `None`, and then [`scan`](Self::scan) is asked.
+    pub(super) fn scan_plain(&mut self, buffer: &[u8], start: usize, marks: &mut Marks) -> Option<Extent> {
+        if self.comment == Some(buffer[start]) {
+            return None;
+        }
+        self.fields.clear();
+        let mut field = start;
+        for &mark in marks.from(start) {
+            let here = mark as usize;
+            let (end, is_last) = match buffer[here] {
+                byte if byte == self.delimiter => (here, false),
+                b'\n' => (self.without_return(buffer, field, here), true),
+                _ => return None,
+            };
+            self.fields.push(Field {
+                start: (field - start) as u32,
+                end: (end - start) as u32,
+                quoted: false,
+                coded: false,
+            });
+            field = here + 1;
+            if is_last {
+                let (bytes, is_blank) = (field - start, end == start);
+                let extent = Extent { bytes, lines: 1, unclosed: false };
+                return (!is_blank && bytes <= MAX_RECORD).then_some(extent);
+            }
+        }
+        None
     }
 
     /// Looks for one record at the start of `buffer`, which is not empty; `last`: the input ends with this buffer.

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorCode};
 use super::column::{BadText, TextColumn, text_column};
 use super::header::{Header, read_header};
 use super::layout::Layout;
+use super::marks::Marks;
 use super::options::{OnError, TextOptions};
 use super::problem::{Problem, RowProblem, type_name};
 use super::record::{Extent, Field, RecordScanner, Scan};
@@ -47,6 +48,8 @@ pub(super) struct Tolerated {
 pub(super) struct Rows {
     target: Target,
     scanner: RecordScanner,
+    /// Of the buffer.
+    marks: Marks,
     /// Known once the header is read.
     layout: Option<Layout>,
     columns: Vec<Building>,
@@ -86,6 +89,7 @@ impl Rows {
             target.projection.iter().map(|&index| Arc::clone(&target.schema.fields()[index])).collect();
         Ok(Self {
             scanner: RecordScanner::new(&target.options),
+            marks: Marks::new(&target.options),
             layout,
             columns,
             output: Arc::new(Schema::new_with_metadata(output, target.schema.metadata().clone())),
@@ -103,8 +107,10 @@ impl Rows {
 
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.position);
+        self.marks.drain(self.position);
         self.position = 0;
         self.buffer.extend_from_slice(bytes);
+        self.marks.extend(&self.buffer);
     }
 
     pub(super) fn end_input(&mut self) {
@@ -157,7 +163,11 @@ impl Rows {
                 return Ok(true);
             }
             let rest = &buffer[self.position..];
-            let extent = match self.scanner.scan(rest, self.input_ended) {
+            let scan = match self.scanner.scan_plain(buffer, self.position, &mut self.marks) {
+                Some(extent) => Scan::Record(extent),
+                None => self.scanner.scan(rest, self.input_ended),
+            };
+            let extent = match scan {
                 Scan::Incomplete => return Ok(false),
                 Scan::TooLong => return Err(Problem::TooLong),
                 Scan::Record(extent) => {

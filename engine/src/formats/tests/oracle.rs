@@ -4,6 +4,7 @@ use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 use proptest::prelude::*;
 
 use crate::formats::TextOptions;
+use crate::formats::marks::Marks;
 use crate::formats::record::{RecordScanner, Scan};
 
 fn ours(options: &TextOptions, text: &[u8]) -> Vec<Vec<Vec<u8>>> {
@@ -77,5 +78,32 @@ proptest! {
             text.push(b'\n');
         }
         prop_assert_eq!(ours(&options, &text), theirs(&options, &text));
+    }
+
+    #[test]
+    fn plain_records_are_what_the_careful_scanner_finds(
+        text in proptest::collection::vec(proptest::sample::select("aab,,,\"\n\n\r\\#é".as_bytes().to_vec()), 1..200),
+        quote in proptest::option::of(Just(b'"')),
+        escape in proptest::option::of(Just(b'\\')),
+        comment in proptest::option::of(Just(b'#')),
+        multiline: bool,
+    ) {
+        let options = TextOptions { quote, escape, comment, multiline, ..TextOptions::default() };
+        let (mut plain, mut careful) = (RecordScanner::new(&options), RecordScanner::new(&options));
+        let mut marks = Marks::new(&options);
+        marks.extend(&text);
+        let mut at = 0;
+        while at < text.len() {
+            let found = careful.scan(&text[at..], true);
+            if let Some(extent) = plain.scan_plain(&text, at, &mut marks) {
+                prop_assert_eq!(found, Scan::Record(extent));
+                let fields = |scanner: &RecordScanner| format!("{:?}", scanner.fields());
+                prop_assert_eq!(fields(&plain), fields(&careful));
+            }
+            at += match found {
+                Scan::Record(extent) | Scan::Blank(extent) | Scan::Comment(extent) => extent.bytes,
+                other => panic!("{other:?} at {at} of {text:?}"),
+            };
+        }
     }
 }
