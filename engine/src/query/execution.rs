@@ -37,8 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Bytes of a plan's text in the history.
 const LONGEST_PLAN: usize = 64 * 1024;
 
-/// Batches that wait for whoever reads them.
-const BATCHES_AHEAD: usize = 1;
+/// Batches that wait for whoever reads them: so many that producer and reader need not wake each other for every one, some MB.
+const BATCHES_AHEAD: usize = 8;
 
 /// A statement that has come in: parsed, with a place in the queue, and not begun.
 pub(super) struct Prepared {
