@@ -61,9 +61,14 @@ impl Statement {
             "the query ran in stages of {widths:?} tasks, not {} of {tasks}",
             self.stages
         );
-        let shuffles = stats.stages.iter().filter(|stage| stage.output == Some(OutputKind::Shuffle)).count();
-        ensure!(shuffles + 1 == self.stages, "the query has {shuffles} shuffles");
-        ensure!(shuffles == 0 || stats.requests.bytes_exchanged > 0, "nothing was read through S3");
+        // The last one's rows come to the coordinator.
+        let (producers, consumers) = (stats.stages.iter().take(self.stages - 1), stats.stages.iter().skip(1));
+        for stage in producers {
+            ensure!(stage.output == Some(OutputKind::Shuffle), "stage {} puts out {:?}", stage.stage, stage.output);
+        }
+        for stage in consumers {
+            ensure!(stage.requests.bytes_exchanged > 0, "stage {} reads nothing through S3", stage.stage);
+        }
         Ok(())
     }
 }
