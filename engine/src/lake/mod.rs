@@ -3,7 +3,8 @@
 //! [`LakeCatalog`] resolves a name to a [`LakeTable`]: a table of the catalog, or a path (`'s3://bucket/prefix/'`, a glob, a
 //! local file), whose columns are read off its files. A scan first drops partitions by their values, then lists what is left,
 //! then drops files by the minima and maxima in their footers; what it saw and what it chose goes into a [`ScanReport`].
-//! Every file is pinned to the version that was listed. Everything is per query: [`LakeContext`] carries the query's stores.
+//! Every file is pinned to the version that was listed. [`LakeContext`] is of one query and carries its stores; [`KnownLake`] is what
+//! queries leave to those after them.
 
 mod at_once;
 mod catalog_table;
