@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::tls_rustls::RustlsConfig;
-use tracing::{info, warn};
+use tracing::{error, info};
 
 use super::error::EntranceError;
 use super::tls::Tls;
@@ -61,7 +61,7 @@ impl Renewal {
             tokio::time::sleep(LOOK_EVERY).await;
             self = match tokio::task::spawn_blocking(move || self.looked()).await {
                 Ok(renewal) => renewal,
-                Err(error) => return warn!(%error, "changes of certificates and users are not seen any more"),
+                Err(error) => return error!(%error, "changes of certificates and users are not seen any more"),
             };
         }
     }
@@ -115,7 +115,7 @@ impl Files {
             Ok(()) => *self = Self::new(now),
             Err(error) => {
                 if self.refused.as_ref() != Some(&now) {
-                    warn!("the {what} stay as they were: {error}");
+                    error!("the {what} stay as they were: {error}");
                 }
                 self.refused = Some(now);
             }

@@ -12,7 +12,8 @@ use super::FieldDocument;
 #[schema(as = QueryPlan)]
 pub struct PlanDocument {
     pub query_id: String,
-    /// As `EXPLAIN` shows it; for a query that has ended it is made anew, of the tables as they are now.
+    /// As `EXPLAIN` shows it; for a query that has ended it is made anew, of the tables as they are now. Of one with parameters it is
+    /// the plan that it ran by.
     pub plan: String,
     /// What each stage did, once the query has ended; nothing for one that ran in the coordinator.
     #[schema(value_type = Value)]
