@@ -192,6 +192,8 @@ fn request(folder: &str, workers: usize, reads: usize) -> QueryRequest {
         ("arachne.local_bytes", "0".to_owned()),
         ("arachne.tasks_per_stage", workers.to_string()),
         ("arachne.read_ahead", reads.to_string()),
+        // Of a few groups, which nothing tells the planner: without this a large table's are shuffled.
+        ("arachne.merge_groups", "1000000000".to_owned()),
     ];
     request.settings.extend(settings.map(|(name, value)| (name.to_owned(), value)));
     request
