@@ -2,15 +2,15 @@
 
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::{Date32Type, TimeUnit};
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 
 /// Decimal digits that always fit a `u128` mantissa.
 const MAX_DIGITS: u32 = 38;
 /// Decimal digits that always fit an `i64`.
 const SHORT_DIGITS: u32 = 18;
 
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+pub(super) fn boolean(text: &[u8]) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
     if is(["true", "t", "1", "yes"]) {
         Some(true)
     } else if is(["false", "f", "0", "no"]) {
@@ -23,11 +23,11 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 /// `123`, `-1.5`, `+.5`, `1e3`: rounded half up at the scale, as Hive and Athena do. `None` also when it has more digits than `precision`.
 ///
 /// Arrow's own parser cuts surplus digits off instead of rounding.
-pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
-    if let Some(value) = short_decimal(text.as_bytes(), precision, scale) {
+pub(super) fn decimal(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
+    if let Some(value) = short_decimal(text, precision, scale) {
         return Some(value);
     }
-    let (negative, rest) = match text.as_bytes() {
+    let (negative, rest) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
@@ -112,10 +112,15 @@ fn scaled(mantissa: u128, shift: i64, next_digit: u8) -> Option<u128> {
 }
 
 /// Days since 1970 of `2024-02-29`; the date part of a timestamp is taken too.
-pub(super) fn date(text: &str, epoch_times: bool) -> Option<i32> {
-    if !text.is_ascii() {
-        return None;
+pub(super) fn date(text: &[u8], epoch_times: bool) -> Option<i32> {
+    if let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text {
+        let number = |digits: &[u8]| digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+        if [y1, y2, y3, y4, m1, m2, d1, d2].iter().all(u8::is_ascii_digit) {
+            let year = i32::try_from(number(&[y1, y2, y3, y4])).ok()?;
+            return Some(NaiveDate::from_ymd_opt(year, number(&[m1, m2]), number(&[d1, d2]))?.to_epoch_days());
+        }
     }
+    let text = str::from_utf8(text).ok().filter(|text| text.is_ascii())?;
     if epoch_times && let Ok(days) = text.parse() {
         return Some(days);
     }
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn decimals_are_rounded_half_up_and_checked_against_the_precision() {
-        let parse = |text| decimal(text, 5, 2);
+        let parse = |text: &str| decimal(text.as_bytes(), 5, 2);
         let cases = [
             ("1", Some(100)),
             ("-1.5", Some(-150)),
@@ -182,23 +187,27 @@ mod tests {
             assert_eq!(parse(text), expected, "{text:?}");
         }
         let widest = "99999999999999999999999999999999999999";
-        assert_eq!(decimal(widest, 38, 0), Some(10_i128.pow(38) - 1));
-        assert_eq!(decimal(&format!("{widest}.5"), 38, 0), None);
-        assert_eq!(decimal(&format!("{widest}9"), 38, 0), None);
-        assert_eq!(decimal(&"9".repeat(400), 38, 0), None);
+        assert_eq!(decimal(widest.as_bytes(), 38, 0), Some(10_i128.pow(38) - 1));
+        assert_eq!(decimal(format!("{widest}.5").as_bytes(), 38, 0), None);
+        assert_eq!(decimal(format!("{widest}9").as_bytes(), 38, 0), None);
+        assert_eq!(decimal("9".repeat(400).as_bytes(), 38, 0), None);
         assert_eq!(
-            decimal("1234567890123456789012345678901234567.85", 38, 1),
+            decimal(b"1234567890123456789012345678901234567.85", 38, 1),
             Some(12345678901234567890123456789012345679)
         );
     }
 
     #[test]
     fn times_are_iso_and_epoch_numbers_where_the_serde_writes_them() {
-        assert_eq!(date("1970-01-02", false), Some(1));
-        assert_eq!(date("1970-01-02 10:00:00", false), Some(1));
-        assert_eq!(date("2024-02-30", false), None);
-        assert_eq!(date("19782", false), None);
-        assert_eq!(date("19782", true), Some(19782));
+        assert_eq!(date(b"1970-01-02", false), Some(1));
+        assert_eq!(date(b"1970-01-02 10:00:00", false), Some(1));
+        assert_eq!(date(b"2024-02-30", false), None);
+        assert_eq!(date(b"19782", false), None);
+        assert_eq!(date(b"19782", true), Some(19782));
+        assert_eq!(date(b"0000-01-01", false), Date32Type::parse("0000-01-01"));
+        assert_eq!(date(b"9999-12-31", false), Date32Type::parse("9999-12-31"));
+        assert_eq!(date(b"2023-02-29", false), None);
+        assert_eq!(date(b"2024-1x-01", false), None);
         let micros = |text| timestamp(text, TimeUnit::Microsecond, &Utc, false);
         assert_eq!(micros("1970-01-01 00:00:01"), Some(1_000_000));
         assert_eq!(micros("1970-01-01 00:00:01.5"), Some(1_500_000));
@@ -215,7 +224,7 @@ mod tests {
     #[test]
     fn booleans_are_words_or_digits() {
         for (text, expected) in [("TRUE", Some(true)), ("f", Some(false)), ("1", Some(true)), ("2", None), ("", None)] {
-            assert_eq!(boolean(text), expected, "{text:?}");
+            assert_eq!(boolean(text.as_bytes()), expected, "{text:?}");
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) trait TextColumn: Send {
 pub(super) fn text_column(data_type: &DataType, options: &TextOptions, capacity: usize) -> Option<Box<dyn TextColumn>> {
     macro_rules! parsed {
         ($type:ty) => {
-            parsed::<$type>(data_type, capacity, <$type as Parser>::parse)
+            parsed::<$type>(data_type, capacity, |text| <$type as Parser>::parse(str::from_utf8(text).ok()?))
         };
     }
     let epoch_times = options.epoch_times;
@@ -85,9 +85,12 @@ fn timestamps(
         Some(zone) => Some(zone.parse().ok()?),
         None => None,
     };
-    let parse = move |text: &str| match &zone {
-        Some(zone) => cell::timestamp(text, unit, zone, epoch_times),
-        None => cell::timestamp(text, unit, &Utc, epoch_times),
+    let parse = move |text: &[u8]| {
+        let text = str::from_utf8(text).ok()?;
+        match &zone {
+            Some(zone) => cell::timestamp(text, unit, zone, epoch_times),
+            None => cell::timestamp(text, unit, &Utc, epoch_times),
+        }
     };
     Some(match unit {
         TimeUnit::Second => parsed::<TimestampSecondType>(data_type, capacity, parse),
@@ -100,7 +103,7 @@ fn timestamps(
 fn parsed<T: ArrowPrimitiveType>(
     data_type: &DataType,
     capacity: usize,
-    parse: impl Fn(&str) -> Option<T::Native> + Send + 'static,
+    parse: impl Fn(&[u8]) -> Option<T::Native> + Send + 'static,
 ) -> Box<dyn TextColumn> {
     let builder = PrimitiveBuilder::<T>::with_capacity(capacity).with_data_type(data_type.clone());
     Box::new(Parsed { builder, parse })
@@ -112,13 +115,12 @@ struct Parsed<T: ArrowPrimitiveType, F> {
     parse: F,
 }
 
-impl<T: ArrowPrimitiveType, F: Fn(&str) -> Option<T::Native> + Send> TextColumn for Parsed<T, F> {
+impl<T: ArrowPrimitiveType, F: Fn(&[u8]) -> Option<T::Native> + Send> TextColumn for Parsed<T, F> {
     fn push(&mut self, text: &[u8]) -> Result<(), BadText> {
-        let Some(text) = trimmed(text)? else {
-            self.builder.append_null();
-            return Ok(());
-        };
-        self.builder.append_value((self.parse)(text).ok_or(BadText::NotOfType)?);
+        match text.trim_ascii() {
+            [] => self.builder.append_null(),
+            text => self.builder.append_value((self.parse)(text).ok_or(BadText::NotOfType)?),
+        }
         Ok(())
     }
 
@@ -135,9 +137,9 @@ struct Booleans(BooleanBuilder);
 
 impl TextColumn for Booleans {
     fn push(&mut self, text: &[u8]) -> Result<(), BadText> {
-        match trimmed(text)? {
-            Some(text) => self.0.append_value(cell::boolean(text).ok_or(BadText::NotOfType)?),
-            None => self.0.append_null(),
+        match text.trim_ascii() {
+            [] => self.0.append_null(),
+            text => self.0.append_value(cell::boolean(text).ok_or(BadText::NotOfType)?),
         }
         Ok(())
     }
@@ -149,15 +151,6 @@ impl TextColumn for Booleans {
     fn finish(&mut self) -> ArrayRef {
         Arc::new(self.0.finish())
     }
-}
-
-fn trimmed(text: &[u8]) -> Result<Option<&str>, BadText> {
-    let text = text.trim_ascii();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    // A value that is not UTF-8 is not a number either: the message is about the number.
-    std::str::from_utf8(text).map(Some).map_err(|_| BadText::NotOfType)
 }
 
 /// A column whose only values are NULL: any text but the empty one is bad.

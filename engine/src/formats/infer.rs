@@ -221,7 +221,7 @@ impl Kind {
         } else if number_like && text.parse::<f64>().is_ok() {
             let leading_zero = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
             if leading_zero { Self::Text } else { Self::Double }
-        } else if text.len() == 10 && cell::date(text, false).is_some() {
+        } else if text.len() == 10 && cell::date(text.as_bytes(), false).is_some() {
             Self::Date
         } else if cell::timestamp(text, TimeUnit::Microsecond, &Utc, false).is_some() {
             Self::Timestamp
