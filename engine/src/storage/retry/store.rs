@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures::future::{Either, select};
 use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
@@ -100,33 +100,21 @@ impl Retried {
         }
         let GetResultPayload::Stream(mut body) = answer.payload else { return Ok(answer) };
         let expected = answer.range.end - answer.range.start;
-        let (mut parts, mut received) = (Vec::new(), 0);
+        // Each part is copied as it comes, so that the connection can fill its buffer again.
+        let mut whole = BytesMut::with_capacity(expected as usize);
         while let Some(part) = self.effort.more(name, body.next()).await? {
             let part = part?;
-            received += part.len() as u64;
-            parts.push(part);
-            if received > expected {
+            if (whole.len() + part.len()) as u64 > expected {
                 return Err(wrong_length(location, "more"));
             }
+            whole.extend_from_slice(&part);
         }
-        if received < expected {
+        if (whole.len() as u64) < expected {
             return Err(wrong_length(location, "fewer"));
         }
-        let whole = joined(parts, received);
-        answer.payload = GetResultPayload::Stream(stream::iter([Ok(whole)]).boxed());
+        answer.payload = GetResultPayload::Stream(stream::iter([Ok(whole.freeze())]).boxed());
         Ok(answer)
     }
-}
-
-fn joined(mut parts: Vec<Bytes>, length: u64) -> Bytes {
-    if parts.len() == 1 {
-        return parts.remove(0);
-    }
-    let mut whole = BytesMut::with_capacity(length as usize);
-    for part in parts {
-        whole.extend_from_slice(&part);
-    }
-    whole.freeze()
 }
 
 fn repeated(mut options: GetOptions, why: Repeat) -> GetOptions {
