@@ -12,7 +12,8 @@ use crate::sandbox::{self, EXCHANGE, FUNCTION, Sandbox};
 /// A user: home folder and catalog, kept from call to call.
 pub struct Cli {
     home: TempDir,
-    sandbox: Option<&'static Sandbox>,
+    /// Of a sandbox that it sees as AWS.
+    sandbox: Option<Vec<(String, String)>>,
 }
 
 /// How a call ended.
@@ -30,8 +31,8 @@ impl Cli {
     }
 
     /// With the sandbox as AWS, and its function as the workers.
-    pub fn in_sandbox(sandbox: &'static Sandbox) -> Self {
-        Self { sandbox: Some(sandbox), ..Self::new() }
+    pub fn in_sandbox(sandbox: &Sandbox) -> Self {
+        Self { sandbox: Some(sandbox.environment().to_vec()), ..Self::new() }
     }
 
     pub fn home(&self) -> &Path {
@@ -48,11 +49,9 @@ impl Cli {
 
     /// `arachne …`, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = match self.sandbox {
-            Some(sandbox) => sandbox.command(binaries::arachne()),
-            None => sandbox::isolated(binaries::arachne()),
-        };
+        let mut command = sandbox::isolated(binaries::arachne());
         command
+            .envs(self.sandbox.iter().flatten().cloned())
             .args(arguments)
             .current_dir(self.home.path())
             .env("HOME", self.home.path())

@@ -35,7 +35,11 @@ pub struct Answer {
 impl Guarded {
     /// With a catalog of its own.
     pub fn alone(settings: &[(&str, &str)]) -> Self {
-        let cli = Cli::new();
+        Self::start_of(Cli::new(), settings)
+    }
+
+    /// Of a user who is not needed otherwise.
+    pub fn start_of(cli: Cli, settings: &[(&str, &str)]) -> Self {
         let mut server = Self::start(&cli, settings);
         server.user_of_its_own = Some(cli);
         server

@@ -75,22 +75,32 @@ impl Flight {
 
     #[track_caller]
     fn runs(&self, venv: &Venv, script: &str, environment: &[(&str, &str)]) {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/flight");
-        let http = self.server.http.split("://").nth(1).expect("an address");
-        let output = Command::new(venv.program("python"))
-            .args(["-B", "-X", "utf8"])
-            .arg(scripts.join(script))
-            .args([&self.server.flight_sql, http])
-            .arg(self.cli.home().join("lake"))
-            .envs(environment.iter().copied())
-            .output()
-            .expect("python runs");
-        let (said, went_wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        println!("{said}");
-        assert!(
-            output.status.success() && said.contains("ok test_"),
-            "{said}\n{went_wrong}\nserver: {}",
-            self.server.said()
-        );
+        run_script(venv, script, &self.server, &self.cli.home().join("lake"), &[], environment);
     }
+}
+
+/// Runs the tests of a script, or those of them that are named.
+#[track_caller]
+pub(crate) fn run_script(
+    venv: &Venv,
+    script: &str,
+    server: &Guarded,
+    folder: &Path,
+    tests: &[&str],
+    environment: &[(&str, &str)],
+) {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/flight");
+    let http = server.http.split("://").nth(1).expect("an address");
+    let output = Command::new(venv.program("python"))
+        .args(["-B", "-X", "utf8"])
+        .arg(scripts.join(script))
+        .args([&server.flight_sql, http])
+        .arg(folder)
+        .args(tests)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("python runs");
+    let (said, went_wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    assert!(output.status.success() && said.contains("ok test_"), "{said}\n{went_wrong}\nserver: {}", server.said());
 }

@@ -16,6 +16,7 @@ mod cli_lambda;
 mod cli_signals;
 mod cli_sql;
 mod cluster;
+mod doors_on_workers;
 mod exchange;
 mod explain;
 mod faults;

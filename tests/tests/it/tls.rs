@@ -4,6 +4,7 @@ use std::process::Command;
 
 use arachne_tests::cli::Cli;
 use arachne_tests::guarded::{self, Authority, Guarded};
+use arachne_tests::server::wait_until;
 
 #[test]
 fn a_self_made_certificate_is_trusted_by_its_file_and_shown_by_its_fingerprint() {
@@ -85,6 +86,56 @@ fn a_clients_certificate_says_who_it_is() {
     let server = Guarded::start(&cli, &required);
     assert_eq!(sql(&server, &[&with_ca[..], &bearer].concat()).status, 0);
     assert_eq!(sql(&server, &by("ana")).status, 200);
+}
+
+#[test]
+fn a_renewed_certificate_and_other_users_are_taken_up_while_the_server_runs() {
+    let cli = Cli::new();
+    let authority = Authority::new(cli.home());
+    authority.sign("server", "localhost");
+    let path = |name: &str| cli.home().join(name).display().to_string();
+    let (ca, cert, key) = (path("ca.pem"), path("server.pem"), path("server.key"));
+    let hash = guarded::hash(&cli, "a long password");
+    let users = |names: &[&str]| {
+        let entries = names.iter().map(|name| format!("[users.{name}]\npassword = '{hash}'\n"));
+        cli.file("credentials.toml", entries.collect::<String>()).display().to_string()
+    };
+    let credentials = users(&["ana"]);
+    let server = Guarded::start(
+        &cli,
+        &[("TLS__CERT", cert.as_str()), ("TLS__KEY", key.as_str()), ("ACCESS__CREDENTIALS", credentials.as_str())],
+    );
+    let status =
+        |user: &str| server.sql("SELECT 1", &["--cacert", &ca, "-u", &format!("{user}:a long password")]).status;
+    let shown = |address: &str| {
+        let output = Command::new("openssl")
+            .args(["s_client", "-connect", address, "-alpn", "h2", "-servername", "localhost"])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.split("-----BEGIN CERTIFICATE-----").nth(1).expect("a certificate").trim()[..200].to_owned()
+    };
+    let doors = [format!("127.0.0.1:{}", server.port()), server.flight_sql.clone()];
+    let before = shown(&doors[0]);
+    assert_eq!((status("ana"), status("ben")), (200, 401));
+
+    // Half of it cannot be used: what was there stays.
+    authority.sign("renewed", "localhost");
+    std::fs::copy(path("renewed.pem"), &cert).unwrap();
+    wait_until("it says that it cannot use it", || server.said().contains("the certificates stay as they were"));
+    assert_eq!((shown(&doors[0]), status("ana")), (before.clone(), 200));
+    std::fs::copy(path("renewed.key"), &key).unwrap();
+    wait_until("the new certificate is shown", || doors.iter().all(|door| shown(door) != before));
+    assert_eq!(shown(&doors[0]), shown(&doors[1]));
+    assert_eq!(status("ana"), 200);
+
+    users(&["ben"]);
+    wait_until("ben comes in", || status("ben") == 200);
+    assert_eq!(status("ana"), 401);
+    cli.file("credentials.toml", "[users.ben");
+    wait_until("it says that it cannot read it", || server.said().contains("the users and tokens stay as they were"));
+    assert_eq!(status("ben"), 200);
 }
 
 #[test]
