@@ -87,6 +87,14 @@ impl WorkerProcess {
         assert!(sent.expect("kill runs").success(), "process {} is there", self.pid);
     }
 
+    /// Processor time that it has taken so far, of all its threads.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).expect("the process is there");
+        // Behind the name, which may hold anything: the 12th and 13th fields are user and system time in hundredths of a second.
+        let fields = stat.rsplit_once(')').expect("a name").1.split_whitespace().skip(11).take(2);
+        fields.map(|ticks| ticks.parse::<f64>().expect("a number") / 100.0).sum()
+    }
+
     /// Whether the process is still there; a zombie is not.
     pub fn lives(&self) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();

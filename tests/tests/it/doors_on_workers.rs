@@ -1,5 +1,7 @@
 //! Both doors where workers compute: compute `lambda` and compute `cluster`, asked by `flight/on_workers.py`.
 
+use std::time::Duration;
+
 use arachne_tests::cli::Cli;
 use arachne_tests::cluster::ClusterProcesses;
 use arachne_tests::guarded::Guarded;
@@ -52,17 +54,27 @@ fn a_cluster_answers_through_both_doors() {
     Served::by_cluster().runs(&ANSWERS);
 }
 
-/// What is said of the query; that its workers stop at once is not shown.
 #[test]
-fn a_query_of_a_cluster_is_cancelled_through_every_door() {
-    Served::by_cluster().runs(&CANCELS);
+fn a_cancelled_query_leaves_no_worker_of_a_cluster_computing_whichever_door_it_was_cancelled_by() {
+    let served = Served::by_cluster();
+    for cancel in CANCELS {
+        served.runs(&[cancel]);
+        let workers = &served.cluster.as_ref().unwrap().workers;
+        wait_until(&format!("the workers rest after {cancel}"), || {
+            let spent = || -> f64 { workers.iter().map(|worker| worker.cpu_seconds()).sum() };
+            let before = spent();
+            std::thread::sleep(Duration::from_secs(1));
+            spent() - before < 0.2
+        });
+    }
+    served.runs(&ANSWERS[..1]);
 }
 
 /// A server, and what computes its queries.
 struct Served {
     server: Guarded,
     compute: &'static str,
-    _cluster: Option<ClusterProcesses>,
+    cluster: Option<ClusterProcesses>,
     sandbox: Sandbox,
 }
 
@@ -93,7 +105,7 @@ impl Served {
             ("COMPUTE__TASKS_PER_STAGE", TASKS),
             ("SHUTDOWN__GRACE", "1s"),
         ];
-        Self { server: Guarded::start_of(cli, &settings), compute, _cluster: cluster, sandbox }
+        Self { server: Guarded::start_of(cli, &settings), compute, cluster, sandbox }
     }
 
     #[track_caller]

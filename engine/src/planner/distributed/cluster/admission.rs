@@ -15,6 +15,7 @@ use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service};
 use tonic::server::NamedService;
 
+use super::calls::Calls;
 use super::wire_error::refusal;
 use crate::error::{Error, ErrorCode};
 
@@ -58,6 +59,7 @@ impl Slots {
 pub(super) struct Admission<S> {
     pub(super) service: S,
     pub(super) slots: Slots,
+    pub(super) calls: Calls,
 }
 
 impl<S: NamedService> NamedService for Admission<S> {
@@ -77,7 +79,7 @@ where
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         if !request.uri().path().ends_with(TASK_METHOD) {
             return Box::pin(self.service.call(request));
         }
@@ -85,12 +87,13 @@ where
             Ok(slot) => slot,
             Err(error) => return Box::pin(ready(Ok(Status::unavailable(refusal(&error)).into_http()))),
         };
+        let call = self.calls.begin(request.headers_mut());
         let answer = self.service.call(request);
         Box::pin(async move {
-            // The slot is free when the answer has ended, or nobody listens to it any more.
+            // The slot is free, and the call ends, when the answer has ended, or nobody listens to it any more.
             let held = |body: Body| {
                 Body::new(body.map_frame(move |frame| {
-                    let _held = &slot;
+                    let _held = (&slot, &call);
                     frame
                 }))
             };

@@ -9,6 +9,7 @@
 //! our errors whole across gRPC.
 
 mod admission;
+mod calls;
 mod channel;
 mod figures;
 mod header;

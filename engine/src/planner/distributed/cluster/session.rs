@@ -14,8 +14,10 @@ use datafusion_distributed::{
     DistributedExt, WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse, WorkerQueryContext, WorkerSessionBuilder,
 };
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::calls::Calls;
 use super::channel::{Channels, WorkerResolver};
 use super::figures::Figures;
 use super::header::QueryHeader;
@@ -36,6 +38,7 @@ pub(super) struct TaskSessions {
     pub(super) channels: Arc<Channels>,
     /// Where plans are executed.
     pub(super) compute: Handle,
+    pub(super) calls: Calls,
 }
 
 #[async_trait]
@@ -58,7 +61,8 @@ impl TaskSessions {
         for (name, value) in &header.options {
             config.options_mut().set(name, value)?;
         }
-        config.set_extension(Arc::new(ClusterTask::new(surroundings, self.compute.clone())));
+        let end = self.calls.end_of(&headers);
+        config.set_extension(Arc::new(ClusterTask::new(surroundings, self.compute.clone(), end)));
         config.set_distributed_user_codec(ArachneCodec);
         config.set_distributed_channel_resolver(WorkerResolver(Arc::clone(&self.channels)));
         let read_ahead = self.worker.settings().read_ahead;
@@ -83,6 +87,8 @@ impl TaskSessions {
 #[derive(Debug)]
 pub(super) struct ClusterTask {
     pub(super) compute: Handle,
+    /// Of the call that it lasts for.
+    pub(super) end: CancellationToken,
     surroundings: Surroundings,
     started: Instant,
     elapsed_ms: AtomicU64,
@@ -91,9 +97,10 @@ pub(super) struct ClusterTask {
 }
 
 impl ClusterTask {
-    fn new(surroundings: Surroundings, compute: Handle) -> Self {
+    fn new(surroundings: Surroundings, compute: Handle, end: CancellationToken) -> Self {
         Self {
             compute,
+            end,
             surroundings,
             started: Instant::now(),
             elapsed_ms: AtomicU64::new(0),

@@ -19,6 +19,7 @@ use futures::StreamExt;
 
 use super::session::ClusterTask;
 use super::wire_error::to_wire;
+use crate::error::{Error, ErrorCode};
 use crate::planner::distributed::channel::compress;
 use crate::protocol::FilePin;
 use crate::storage::pins_of;
@@ -122,18 +123,26 @@ impl ExecutionPlan for ClusterTaskExec {
         };
         let running = task.partition_started();
         // What the operators spawn, now and later, goes to the threads that compute.
-        let _computing = task.compute.enter();
+        let compute = task.compute.clone();
+        let _computing = compute.enter();
         let mut input = self.input.execute(partition, context).map_err(|error| to_wire(&error))?;
         let mut builder = RecordBatchReceiverStream::builder(self.schema(), BATCHES_AHEAD);
         let output = builder.tx();
-        builder.spawn(async move {
+        let passed_on = output.clone();
+        let pass_on = async move {
             while let Some(batch) = input.next().await {
                 let batch = batch.inspect(|batch| running.gave(batch)).map_err(|error| to_wire(&error));
                 let failed = batch.is_err();
                 // Nobody listens any more: the query has ended, or has enough rows.
-                if output.send(batch).await.is_err() || failed {
+                if passed_on.send(batch).await.is_err() || failed {
                     break;
                 }
+            }
+        };
+        builder.spawn(async move {
+            if task.end.run_until_cancelled(pass_on).await.is_none() {
+                // Whoever still reads must not take this for the end of the rows. Nobody may be there.
+                let _ = output.send(Err(to_wire(&abandoned().into()))).await;
             }
             Ok(())
         });
@@ -144,4 +153,9 @@ impl ExecutionPlan for ClusterTaskExec {
     fn metrics(&self) -> Option<MetricsSet> {
         self.task.as_ref().map(|task| task.figures(&self.input).to_metrics())
     }
+}
+
+/// Of a query that the coordinator has ended, or cannot end any more.
+fn abandoned() -> Error {
+    Error::new(ErrorCode::Unavailable, "the coordinator has left the query before its end")
 }

@@ -13,6 +13,7 @@ use tonic::transport::server::TcpIncoming;
 use tracing::{info, warn};
 
 use super::admission::{Admission, Slots};
+use super::calls::Calls;
 use super::channel::{CONNECTION_WINDOW, Channels, KEEPALIVE, MAX_HEADER_BYTES, STREAM_WINDOW};
 use super::session::TaskSessions;
 use crate::error::{Error, ErrorCode, Result};
@@ -55,6 +56,7 @@ pub struct ClusterWorker {
     listener: TcpListener,
     address: SocketAddr,
     slots: Slots,
+    calls: Calls,
     grace: Duration,
     service: LibraryWorker,
 }
@@ -71,14 +73,16 @@ impl ClusterWorker {
             |error: std::io::Error| Error::new(ErrorCode::Unavailable, format!("cannot listen on {listen}: {error}"));
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
+        let calls = Calls::default();
         let sessions = TaskSessions {
             worker: Arc::new(Worker::try_with_stores(worker, stores)?),
             version: version.as_str().into(),
             channels: Arc::new(Channels::driven_by(Handle::current())),
             compute,
+            calls: calls.clone(),
         };
         let service = LibraryWorker::from_session_builder(sessions).with_version(version);
-        Ok(Self { listener, address, slots: Slots::new(max_tasks), grace, service })
+        Ok(Self { listener, address, slots: Slots::new(max_tasks), calls, grace, service })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -112,7 +116,7 @@ impl ClusterWorker {
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
             .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .add_service(Admission { service: self.service.into_worker_server(), slots: self.slots })
+            .add_service(Admission { service: self.service.into_worker_server(), slots: self.slots, calls: self.calls })
             .serve_with_incoming_shutdown(TcpIncoming::from(self.listener).with_nodelay(Some(true)), stop);
         info!(address = %self.address, version = ENGINE_VERSION, "worker listens");
         let too_late = async {
