@@ -144,6 +144,8 @@ fn answered(answer: &S3Answer<'_>) -> Error {
     match answer.code {
         "NoSuchBucket" => error(ErrorCode::NotFound)
             .with_hint("the bucket does not exist in this account or region; check the name in the LOCATION"),
+        "InvalidBucketName" => error(ErrorCode::InvalidArgument)
+            .with_hint("the name of a bucket has 3 to 63 small letters, digits, dots and hyphens; check the LOCATION"),
         // A listing that is refused comes as a generic error, unlike an object that is.
         "AccessDenied" => error(ErrorCode::PermissionDenied).with_hint(DENIED_HINT),
         "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "ExpiredToken" | "InvalidToken" => {

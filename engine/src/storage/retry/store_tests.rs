@@ -274,6 +274,14 @@ async fn when_the_tries_are_spent_one_error_names_the_object() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_no_other_try_can_change_is_said_at_once() {
+    let rig = rig([Fault::Status("400 InvalidBucketName")]).await;
+    let error = Error::from(rig.range().await.unwrap_err());
+    assert_eq!(error.code, ErrorCode::InvalidArgument, "{error}");
+    assert_eq!(rig.meter.snapshot().get, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_query_stops_trying_when_its_budget_is_spent() {
     let retry = super::super::RetrySettings { budget: 7, budget_share: 0.0, ..Default::default() };
     let settings = StorageSettings { retry, ..StorageSettings::default() };
