@@ -119,7 +119,7 @@ fn dispatch(command: Command, front: &Runtime, threads: &Handle) -> anyhow::Resu
         Command::Token(options) => credentials::token(options),
         Command::Doctor(options) => threads.block_on(doctor::run(options)),
         Command::Worker(options) if options.cluster => front.block_on(worker::serve_cluster(options, threads)),
-        Command::Worker(_) => threads.block_on(worker::run()),
+        Command::Worker(_) => front.block_on(worker::run(threads)),
     }
 }
 

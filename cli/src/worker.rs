@@ -44,10 +44,10 @@ pub(crate) struct WorkerOptions {
     config: Option<PathBuf>,
 }
 
-/// Lambda's worker.
-pub(crate) async fn run() -> anyhow::Result<Exit> {
+/// Lambda's worker: plans are executed on `threads`, the current runtime only talks.
+pub(crate) async fn run(threads: &Handle) -> anyhow::Result<Exit> {
     arachne_lambda::logging::init();
-    let worker = Worker::try_new(WorkerSettings::from_lambda_env())?;
+    let worker = Worker::try_new(WorkerSettings::from_lambda_env())?.computing_on(threads.clone());
     arachne_lambda::handler::run(worker).await.map_err(|error| anyhow::anyhow!("the worker ended: {error}"))?;
     Ok(Exit::Done)
 }

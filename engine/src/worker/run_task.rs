@@ -15,6 +15,7 @@ use datafusion::physical_plan::repartition::BatchPartitioner;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
 use object_store::{ObjectStore, ObjectStoreExt as _};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::WorkerSettings;
@@ -49,6 +50,7 @@ pub struct Worker {
     memory: Arc<dyn MemoryPool>,
     disk: Arc<DiskManager>,
     cache: Arc<CacheManager>,
+    compute: Option<Handle>,
 }
 
 impl Worker {
@@ -73,7 +75,15 @@ impl Worker {
             disk: Arc::new(disk_manager(settings.spill_dir.as_deref(), settings.spill_bytes)?),
             cache: CacheManager::try_new(&cache)?,
             settings,
+            compute: None,
         })
+    }
+
+    /// Executes plans on another runtime than the one that asks it to: then an attempt hears that it is no longer wanted, or late,
+    /// whatever its operators do.
+    #[must_use]
+    pub fn computing_on(self, runtime: Handle) -> Self {
+        Self { compute: Some(runtime), ..self }
     }
 
     /// Runs one attempt. Never panics and never fails: what goes wrong is in the response.
@@ -159,7 +169,7 @@ impl Worker {
         };
         fragment.plan = refuse_large_joins(prepare_scans(fragment.plan, &read_ahead)?)?;
         let mut writer = OutputWriter::try_new(&fragment.schema(), fragment.output_partitions(), &fragment.context)?;
-        let executed = stop.unless_stopped(execute(&fragment, &mut writer)).await;
+        let executed = stop.unless_stopped(execute(&fragment, &mut writer, self.compute.as_ref())).await;
         *stats = surroundings.stats(&fragment.plan);
         stats.spilled_bytes += writer.spilled();
         executed.map(|()| writer)
@@ -240,11 +250,11 @@ async fn remove_output(name: &str, exchange: Option<(ExchangeConfig, Arc<dyn Obj
 }
 
 /// Drives all partitions at once and writes what they give. All of them run in this process: scan partitions share their files.
-async fn execute(fragment: &Fragment, writer: &mut OutputWriter) -> Result<()> {
+async fn execute(fragment: &Fragment, writer: &mut OutputWriter, compute: Option<&Handle>) -> Result<()> {
     let inputs = fragment.plan.output_partitioning().partition_count();
     match &fragment.partitioning {
         None => {
-            let mut batches = spawn_partitions(&fragment.plan, &fragment.context)?;
+            let mut batches = spawn_partitions(&fragment.plan, &fragment.context, compute)?;
             while let Some((partition, batch)) = batches.recv().await? {
                 writer.write(partition, batch)?;
             }
@@ -253,7 +263,7 @@ async fn execute(fragment: &Fragment, writer: &mut OutputWriter) -> Result<()> {
             let mut partitioners = (0..inputs)
                 .map(|input| BatchPartitioner::try_new(partitioning.clone(), Time::default(), input, inputs))
                 .collect::<Result<Vec<_>, _>>()?;
-            let mut batches = spawn_partitions(&fragment.plan, &fragment.context)?;
+            let mut batches = spawn_partitions(&fragment.plan, &fragment.context, compute)?;
             while let Some((input, batch)) = batches.recv().await? {
                 partitioners[input].partition(batch, |partition, batch| Ok(writer.write(partition, batch)?))?;
             }
@@ -268,7 +278,13 @@ struct Batches {
     tasks: Vec<SpawnedTask<Result<()>>>,
 }
 
-fn spawn_partitions(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<Batches> {
+fn spawn_partitions(
+    plan: &Arc<dyn ExecutionPlan>,
+    context: &Arc<TaskContext>,
+    compute: Option<&Handle>,
+) -> Result<Batches> {
+    // What the operators spawn, now and later, goes there.
+    let _computing = compute.map(Handle::enter);
     let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
     let tasks = (0..plan.output_partitioning().partition_count())
         .map(|partition| {

@@ -2,6 +2,7 @@
 
 use arachne_engine::worker::{Worker, WorkerSettings};
 use arachne_lambda::{handler, logging};
+use tokio::runtime::Builder;
 
 /// Lambda gives a function one vCPU for so many MB
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
@@ -12,9 +13,10 @@ const MIN_THREADS: usize = 2;
 
 fn main() -> Result<(), lambda_runtime::Error> {
     logging::init();
-    let worker = Worker::try_new(WorkerSettings::from_lambda_env())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build()?;
-    runtime.block_on(handler::run(worker))
+    let compute = Builder::new_multi_thread().worker_threads(threads()).enable_all().build()?;
+    let front = Builder::new_current_thread().enable_all().build()?;
+    let worker = Worker::try_new(WorkerSettings::from_lambda_env())?.computing_on(compute.handle().clone());
+    front.block_on(handler::run(worker))
 }
 
 /// As many as the function has vCPUs.
