@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QueryPlan {
     /// As `EXPLAIN` shows it; made anew for a query that is not running here, so that it shows the tables as they are now. That of a
-    /// query with parameters, whose values are not kept, is the one that it ran by.
+    /// query with parameters, whose values its SQL does not tell, is the one that it ran by.
     pub text: String,
     /// As in [`QueryStats`](super::QueryStats), once the query has ended; empty for one that ran in the coordinator.
     pub stages: Value,
