@@ -40,15 +40,19 @@ fn find(name: &str) -> PathBuf {
     binary
 }
 
-/// Whether no source that was there when this test was built is newer than the program. Later edits do not count: the test does not know them either.
+/// Whether the program was built of this checkout, and no source that was there when this test was built is newer. Later edits do not
+/// count: the test does not know them either.
 fn is_fresh(binary: &Path) -> bool {
     let built = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
     let Ok(binary_time) = built(binary) else { return false };
     let test_time = std::env::current_exe().and_then(|exe| built(&exe)).unwrap_or(SystemTime::UNIX_EPOCH);
     // `target: source source …`, spaces in names escaped: a workspace in such a folder is built once more than needed.
     let Ok(sources) = fs::read_to_string(binary.with_extension("d")) else { return false };
+    let Some(checkout) = Path::new(env!("CARGO_MANIFEST_DIR")).parent() else { return false };
     let mut sources = sources.split_whitespace().skip(1).map(Path::new);
-    !sources.any(|source| built(source).is_ok_and(|time| time > binary_time && time <= test_time))
+    sources.all(|source| {
+        source.starts_with(checkout) && built(source).is_ok_and(|time| time <= binary_time || time > test_time)
+    })
 }
 
 fn build(name: &str) -> Result<()> {
