@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use moka::notification::RemovalCause;
 use moka::sync::Cache;
+use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use super::{Pins, StoreMeter, StoreUrl};
@@ -28,10 +29,17 @@ struct Version {
 /// A range by where it starts.
 type Key = (Arc<Version>, u64);
 
+/// Bytes of an object, and what it is that they are of.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) bytes: Bytes,
+    pub(super) meta: Arc<ObjectMeta>,
+}
+
 /// The ranges of all objects that a process keeps.
 #[derive(Debug)]
 pub(super) struct RangeCache {
-    kept: Cache<Key, Bytes>,
+    kept: Cache<Key, Kept>,
     index: Arc<Index>,
     largest: u64,
 }
@@ -43,7 +51,7 @@ impl RangeCache {
         let listening = Arc::clone(&index);
         let kept = Cache::builder()
             .max_capacity(capacity)
-            .weigher(|_, bytes: &Bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+            .weigher(|_, kept: &Kept| u32::try_from(kept.bytes.len()).unwrap_or(u32::MAX))
             .eviction_listener(move |key: Arc<Key>, _, cause| {
                 if cause != RemovalCause::Replaced {
                     listening.forget(&key);
@@ -53,18 +61,18 @@ impl RangeCache {
         Self { kept, index, largest: capacity / SHARE_OF_ONE }
     }
 
-    fn get(&self, version: &Version, range: &Range<u64>) -> Option<Bytes> {
+    fn get(&self, version: &Version, range: &Range<u64>) -> Option<Kept> {
         let (key, start) = self.index.covering(version, range)?;
-        let bytes = self.kept.get(&(key, start))?;
+        let Kept { bytes, meta } = self.kept.get(&(key, start))?;
         let (from, to) = (usize::try_from(range.start - start).ok()?, usize::try_from(range.end - start).ok()?);
-        (to <= bytes.len()).then(|| bytes.slice(from..to))
+        (to <= bytes.len()).then(|| Kept { bytes: bytes.slice(from..to), meta })
     }
 
-    fn put(&self, version: Version, start: u64, bytes: &Bytes) {
-        let length = bytes.len() as u64;
+    fn put(&self, version: Version, start: u64, range: Kept) {
+        let length = range.bytes.len() as u64;
         if length > 0 && length <= self.largest {
             let version = self.index.note(version, start..start + length);
-            self.kept.insert((version, start), bytes.clone());
+            self.kept.insert((version, start), range);
         }
     }
 }
@@ -112,15 +120,15 @@ pub(super) struct QueryCache {
 
 impl QueryCache {
     /// The bytes, and counts them.
-    pub(super) fn get(&self, path: &Path, range: &Range<u64>) -> Option<Bytes> {
-        let bytes = self.cache.get(&self.version(path)?, range)?;
-        self.meter.remembered(bytes.len() as u64);
-        Some(bytes)
+    pub(super) fn get(&self, path: &Path, range: &Range<u64>) -> Option<Kept> {
+        let kept = self.cache.get(&self.version(path)?, range)?;
+        self.meter.remembered(kept.bytes.len() as u64);
+        Some(kept)
     }
 
-    pub(super) fn put(&self, path: &Path, start: u64, bytes: &Bytes) {
+    pub(super) fn put(&self, path: &Path, start: u64, range: Kept) {
         if let Some(version) = self.version(path) {
-            self.cache.put(version, start, bytes);
+            self.cache.put(version, start, range);
         }
     }
 
@@ -134,6 +142,12 @@ impl QueryCache {
 mod tests {
     use super::*;
 
+    fn kept(bytes: impl Into<Bytes>) -> Kept {
+        let last_modified = Default::default();
+        let meta = ObjectMeta { location: "a".into(), last_modified, size: 100, e_tag: None, version: None };
+        Kept { bytes: bytes.into(), meta: Arc::new(meta) }
+    }
+
     fn query(cache: &Arc<RangeCache>, e_tag: &str) -> QueryCache {
         let (pins, store) = (Arc::new(Pins::default()), StoreUrl::new("s3", "b").unwrap());
         pins.pin(&store, &Path::from("a"), e_tag);
@@ -144,15 +158,15 @@ mod tests {
     fn what_a_kept_range_covers_is_answered_for_the_same_version_only() {
         let cache = Arc::new(RangeCache::new(1000));
         let (query, newer, path) = (query(&cache, "1"), query(&cache, "2"), Path::from("a"));
-        query.put(&path, 10, &Bytes::from_static(b"0123456789"));
-        assert_eq!(query.get(&path, &(12..15)).unwrap(), "234");
-        assert_eq!(query.get(&path, &(10..20)).unwrap(), "0123456789");
+        query.put(&path, 10, kept(Bytes::from_static(b"0123456789")));
+        assert_eq!(query.get(&path, &(12..15)).unwrap().bytes, "234");
+        assert_eq!(query.get(&path, &(10..20)).unwrap().bytes, "0123456789");
         assert_eq!(query.meter.snapshot().bytes_remembered, 13);
         for beyond in [9..12, 15..21, 30..31] {
             assert!(query.get(&path, &beyond).is_none(), "{beyond:?}");
         }
         assert!(newer.get(&path, &(12..15)).is_none());
-        query.put(&Path::from("not pinned"), 0, &Bytes::from_static(b"x"));
+        query.put(&Path::from("not pinned"), 0, kept(Bytes::from_static(b"x")));
         assert!(query.get(&Path::from("not pinned"), &(0..1)).is_none());
     }
 
@@ -160,10 +174,10 @@ mod tests {
     fn a_longer_range_from_the_same_start_takes_the_place_of_the_shorter() {
         let cache = Arc::new(RangeCache::new(1000));
         let (query, path) = (query(&cache, "1"), Path::from("a"));
-        query.put(&path, 0, &Bytes::from_static(b"01"));
-        query.put(&path, 0, &Bytes::from_static(b"0123"));
+        query.put(&path, 0, kept(Bytes::from_static(b"01")));
+        query.put(&path, 0, kept(Bytes::from_static(b"0123")));
         cache.kept.run_pending_tasks();
-        assert_eq!(query.get(&path, &(1..4)).unwrap(), "123");
+        assert_eq!(query.get(&path, &(1..4)).unwrap().bytes, "123");
     }
 
     #[test]
@@ -171,9 +185,9 @@ mod tests {
         let cache = Arc::new(RangeCache::new(10_000));
         let (query, path) = (query(&cache, "1"), Path::from("a"));
         for start in 0..1000 {
-            query.put(&path, start * 1000, &Bytes::from(vec![7; 1000]));
+            query.put(&path, start * 1000, kept(vec![7; 1000]));
         }
-        query.put(&path, 2_000_000, &Bytes::from(vec![7; 5000]));
+        query.put(&path, 2_000_000, kept(vec![7; 5000]));
         cache.kept.run_pending_tasks();
         assert!(cache.kept.weighted_size() <= 10_000);
         let known: usize = cache.index.0.lock().unwrap().values().map(BTreeMap::len).sum();

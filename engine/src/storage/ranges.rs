@@ -12,13 +12,14 @@ use futures::future::try_join_all;
 use futures::stream::{BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, coalesce_ranges,
+    Attributes, CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    coalesce_ranges,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::exact::{exact_stream, object_is_shorter, wrong_length};
-use super::range_cache::QueryCache;
+use super::range_cache::{Kept, QueryCache};
 use super::single_flight::SingleFlight;
 
 /// Bodies of at most so many bytes are held whole.
@@ -66,7 +67,7 @@ impl Ranged {
         Self { fetcher, policy, cache: None }
     }
 
-    /// Keeps what is fetched, and looks there first for [`get_ranges`](ObjectStore::get_ranges).
+    /// Keeps what is fetched, and looks there first for ranges.
     pub(super) fn with_cache(self, cache: QueryCache) -> Self {
         Self { cache: Some(cache), ..self }
     }
@@ -80,15 +81,41 @@ impl Ranged {
         let (fetcher, cache) = (Arc::clone(&self.fetcher), self.cache.clone());
         driven(async move {
             let pieces = async {
-                let bytes = fetcher.fetch_pieces(&location, range.clone()).await?;
+                let fetched = fetcher.fetch_pieces(&location, range.clone()).await?;
+                let bytes = fetched.bytes.clone();
                 if let Some(cache) = cache {
-                    cache.put(&location, range.start, &bytes);
+                    cache.put(&location, range.start, fetched);
                 }
                 Ok(bytes)
             };
             fetcher.flights.get(&location, range.clone(), pieces).await
         })
         .await
+    }
+
+    /// The answer to a request for nothing but a range that is kept; without attributes, which are not.
+    fn known(&self, location: &Path, options: &GetOptions) -> Option<GetResult> {
+        let GetOptions {
+            range: Some(GetRange::Bounded(range)),
+            if_match: None,
+            if_none_match: None,
+            if_modified_since: None,
+            if_unmodified_since: None,
+            version: None,
+            head: false,
+            ..
+        } = options
+        else {
+            return None;
+        };
+        let Kept { bytes, meta } = self.cache.as_ref()?.get(location, range)?;
+        let payload = GetResultPayload::Stream(futures::stream::iter([Ok(bytes)]).boxed());
+        Some(GetResult {
+            payload,
+            meta: meta.as_ref().clone(),
+            range: range.clone(),
+            attributes: Attributes::default(),
+        })
     }
 
     /// In the order of the ranges, which may overlap.
@@ -103,27 +130,30 @@ async fn driven<T: Send + 'static>(fetch: impl Future<Output = Result<T>> + Send
 }
 
 impl Fetcher {
-    async fn fetch_pieces(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
+    async fn fetch_pieces(&self, location: &Path, range: Range<u64>) -> Result<Kept> {
         let pieces = split(&range, self.split_above);
         if let [single] = pieces.as_slice() {
             return self.fetch_piece(location, single.clone()).await;
         }
         let fetched = try_join_all(pieces.into_iter().map(|piece| self.fetch_piece(location, piece))).await?;
-        let mut whole = BytesMut::with_capacity(fetched.iter().map(Bytes::len).sum());
-        for piece in fetched {
-            whole.extend_from_slice(&piece);
+        let mut whole = BytesMut::with_capacity(fetched.iter().map(|piece| piece.bytes.len()).sum());
+        for piece in &fetched {
+            whole.extend_from_slice(&piece.bytes);
         }
-        Ok(whole.freeze())
+        // They are of one version: the query has pinned it.
+        let Some(Kept { meta, .. }) = fetched.into_iter().next() else { return Err(wrong_length(location, "fewer")) };
+        Ok(Kept { bytes: whole.freeze(), meta })
     }
 
-    async fn fetch_piece(&self, location: &Path, range: Range<u64>) -> Result<Bytes> {
+    async fn fetch_piece(&self, location: &Path, range: Range<u64>) -> Result<Kept> {
         let _permit = self.permit().await?;
         let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
         let result = self.inner.get_opts(location, options).await?;
         if result.range != range {
             return Err(object_is_shorter(location, range.end, result.range.end));
         }
-        exact_bytes(location, result).await
+        let meta = Arc::new(result.meta.clone());
+        Ok(Kept { bytes: exact_bytes(location, result).await?, meta })
     }
 
     /// The answer; the body of a short range comes whole, so that the bound on requests holds for it too, and is kept.
@@ -136,7 +166,7 @@ impl Fetcher {
             GetResultPayload::Stream(_) if short => {
                 let body = exact_bytes(location, result).await?;
                 if let Some(cache) = cache {
-                    cache.put(location, range.start, &body);
+                    cache.put(location, range.start, Kept { bytes: body.clone(), meta: Arc::new(meta.clone()) });
                 }
                 let payload = GetResultPayload::Stream(futures::stream::iter([Ok(body)]).boxed());
                 Ok(GetResult { payload, meta, range, attributes })
@@ -174,12 +204,16 @@ async fn exact_bytes(location: &Path, result: GetResult) -> Result<Bytes> {
 #[async_trait]
 impl ObjectStore for Ranged {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        if let Some(known) = self.known(location, &options) {
+            return Ok(known);
+        }
         let (fetcher, location, cache) = (Arc::clone(&self.fetcher), location.clone(), self.cache.clone());
         driven(async move { fetcher.get(&location, options, cache).await }).await
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let known: Vec<_> = ranges.iter().map(|range| self.cache.as_ref()?.get(location, range)).collect();
+        let cache = self.cache.as_ref();
+        let known: Vec<_> = ranges.iter().map(|range| Some(cache?.get(location, range)?.bytes)).collect();
         let missing: Vec<_> =
             ranges.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(range, _)| range.clone()).collect();
         if missing.is_empty() {
@@ -251,7 +285,8 @@ mod tests {
     use object_store::memory::InMemory;
     use proptest::prelude::*;
 
-    use super::super::{Metered, StoreMeter, Traffic};
+    use super::super::range_cache::RangeCache;
+    use super::super::{Metered, Pins, StoreMeter, StoreUrl, Traffic};
     use super::*;
     use crate::error::{Error, ErrorCode};
 
@@ -296,6 +331,25 @@ mod tests {
         assert_eq!(gets(&[0..MIB, MIB + gap + 1..2 * MIB + gap + 1]).await, (2, 2), "a larger gap");
         assert_eq!(gets(std::slice::from_ref(&(0..8 * MIB))).await.0, 1);
         assert_eq!(gets(std::slice::from_ref(&(0..20 * MIB))).await.0, 3, "pieces of at most 8 MiB");
+    }
+
+    #[tokio::test]
+    async fn a_part_of_what_is_kept_is_no_request_however_it_is_asked_for() {
+        let (store, meter, path) = ranged(1000, 4).await;
+        let (pins, lake) = (Arc::new(Pins::default()), StoreUrl::new("s3", "lake").unwrap());
+        pins.pin(&lake, &path, "1");
+        let cache = Arc::new(RangeCache::new(100_000));
+        let store = store.with_cache(QueryCache { cache, store: lake, pins, meter: Arc::clone(&meter) });
+        let (whole, wide) = (content(1000), 100..500);
+        store.get_ranges(&path, std::slice::from_ref(&wide)).await.unwrap();
+        let gets = meter.snapshot().get;
+        assert_eq!(store.get_range(&path, 150..160).await.unwrap(), &whole[150..160]);
+        let answer = store.get_opts(&path, GetOptions::new().with_range(Some(200..210_u64))).await.unwrap();
+        assert_eq!((answer.range.clone(), answer.meta.size), (200..210, 1000));
+        assert_eq!(meter.snapshot().get, gets);
+        assert_eq!(store.get_range(&path, 490..510).await.unwrap(), &whole[490..510], "not all of it is kept");
+        assert_eq!(meter.snapshot().get, gets + 1);
+        assert_eq!(store.head(&path).await.unwrap().size, 1000);
     }
 
     #[tokio::test]
