@@ -1,19 +1,24 @@
-//! Casts to whole numbers round, and a constant is not `NOT IN` a list with a null.
+//! Casts to whole numbers round, lengths of time are compared as such, and a constant is not `NOT IN` a list with a null.
 //!
-//! Two places where a query that DataFusion accepts has another answer in Athena:
+//! Three places where a query that DataFusion accepts has another answer in Athena:
 //! - `CAST(2.5 AS int)` is 3 (halves away from zero), not 2;
+//! - `ended - started > INTERVAL '1' DAY` is true of 30 hours. DataFusion compares months, then days, then the rest, and the difference
+//!   of two moments has no days, only a rest;
 //! - `40 NOT IN (SELECT k FROM t)` is unknown when a `k` is null. DataFusion's anti join loses the nulls to the condition `k = 40`, which moves
 //!   below it.
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::functions::expr_fn::round;
+use datafusion::functions::expr_fn::{date_part, round};
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::expr::InSubquery;
+use datafusion::logical_expr::expr::{Between, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Subquery, TryCast, lit};
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, TryCast, lit,
+};
 
 /// Rewrites a plan as it comes from SQL, before any type is coerced.
 pub(crate) fn answer_as_athena(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -40,6 +45,18 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::TryCast(cast) if cast.field.data_type().is_integer() && has_fractions(&cast.expr, schema) => {
             Ok(Transformed::yes(Expr::TryCast(TryCast { expr: rounded(*cast.expr), field: cast.field })))
         }
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if compares(op) && is_length(&left, schema) && is_length(&right, schema) =>
+        {
+            let [left, right] = [left, right].map(seconds);
+            Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+        }
+        Expr::Between(Between { expr, negated, low, high })
+            if [&expr, &low, &high].iter().all(|length| is_length(length, schema)) =>
+        {
+            let [expr, low, high] = [expr, low, high].map(seconds);
+            Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
+        }
         Expr::InSubquery(membership) if membership.negated && membership.expr.column_refs().is_empty() => {
             none_matches(membership).map(Transformed::yes)
         }
@@ -50,6 +67,20 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 /// What has no type yet is left to the planner to complain of.
 fn has_fractions(expr: &Expr, schema: &DFSchema) -> bool {
     expr.get_type(schema).is_ok_and(|of| of.is_floating() || of.is_decimal())
+}
+
+pub(crate) fn compares(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+fn is_length(expr: &Expr, schema: &DFSchema) -> bool {
+    expr.get_type(schema).is_ok_and(|of| matches!(of, DataType::Interval(_) | DataType::Duration(_)))
+}
+
+/// A month has 30 days then, as where Postgres compares; Athena has no word to compare months with days.
+fn seconds(length: Box<Expr>) -> Box<Expr> {
+    Box::new(date_part(lit("epoch"), *length))
 }
 
 fn rounded(expr: Expr) -> Box<Expr> {

@@ -13,6 +13,8 @@ use datafusion::logical_expr::expr::{Between, Placeholder};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 
+use crate::planner::athena_casts::compares;
+
 /// What a moment is taken for where the statement does not tell.
 const USUAL: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
@@ -106,11 +108,6 @@ fn moment_type(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
     }
     let data_type = expr.get_type(schema).ok()?;
     matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..)).then_some(data_type)
-}
-
-fn compares(op: Operator) -> bool {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
 fn is_interval(data_type: &DataType) -> bool {
