@@ -25,6 +25,10 @@ use arachne_engine::worker::{Worker, WorkerSettings};
 use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
+/// As `arachne` has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[derive(Debug, Parser)]
 #[command(name = "arachne-bench", version)]
 struct Arguments {

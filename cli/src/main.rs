@@ -27,6 +27,11 @@ use tracing_subscriber::EnvFilter;
 
 use exit::Exit;
 
+/// Memory that was used is used again, where the system's allocator gives it back between two batches and takes it anew. How it is
+/// set up is in `.cargo/config.toml`, what it gives in docs/performance.md.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A serverless SQL engine over S3.
 ///
 /// Plans a query, fans its fragments out to AWS Lambda workers that read Parquet and CSV straight from S3, merges their
