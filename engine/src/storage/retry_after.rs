@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::error::Error as StdError;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -55,13 +56,24 @@ struct AskedToWait {
     source: Error,
 }
 
-/// Connects as the library does, and listens for the wish.
-#[derive(Debug, Default)]
-pub(super) struct Listening;
+/// Connects as the library does, and listens for the wish. Who connects with the same options shares the connections: each client
+/// otherwise reads all certificates of the system, which takes longer than a small query.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Listening {
+    clients: Arc<Mutex<Vec<(String, HttpClient)>>>,
+}
 
 impl HttpConnector for Listening {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
-        Ok(HttpClient::new(ListeningService(ReqwestConnector::default().connect(options)?)))
+        // Options cannot be compared, but they say all that they are.
+        let wanted = format!("{options:?}");
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients.iter().find(|(options, _)| *options == wanted) {
+            return Ok(client.clone());
+        }
+        let client = HttpClient::new(ListeningService(ReqwestConnector::default().connect(options)?));
+        clients.push((wanted, client.clone()));
+        Ok(client)
     }
 }
 

@@ -36,10 +36,10 @@ pub(super) struct S3Client {
 impl S3Client {
     /// Fails when the settings contradict each other; nothing is asked of the network.
     pub(super) fn try_new(builder: AmazonS3Builder, retry: &RetrySettings) -> Result<Self> {
+        let builder = builder.with_http_connector(Listening::default());
         let patient = builder.clone().with_retry(patience(retry)).build()?;
         // One cache of credentials: asking a metadata service is slow, and is retried as the patient client does.
         let builder = builder
-            .with_http_connector(Listening)
             .with_credentials(Arc::clone(patient.credentials()))
             .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
         let once = builder.clone().build()?;
@@ -51,7 +51,7 @@ impl S3Client {
         if let Some(built) = self.hedges.get() {
             return Ok(built);
         }
-        let built = self.builder.clone().build()?;
+        let built = self.builder.clone().with_http_connector(Listening::default()).build()?;
         Ok(self.hedges.get_or_init(|| built))
     }
 }
