@@ -4,8 +4,9 @@
 //! its own [`QueryStores`], where each client is wrapped: `ranges` (kept from before, merged, split, bounded in number) over `retry` (tried again,
 //! asked twice when late) over `pinned` (one version of an object, or an error) over `metered` (what is really asked and
 //! received) over the client.
-//! A plan is made ready to run by [`prepare_scans`]: columns are found whatever their case, and more files are read at once
-//! than there are cores (`read_ahead`). Used by the coordinator and by the slim worker: nothing here knows SQL or a catalog.
+//! A plan is made ready to run by [`prepare_scans`]: columns are found whatever their case, more files are read at once than
+//! there are cores (`read_ahead`), and few of them decoded (`turns`). Used by the coordinator and by the slim worker: nothing here
+//! knows SQL or a catalog.
 
 mod columns;
 mod exact;
@@ -25,6 +26,7 @@ mod scans;
 mod settings;
 mod single_flight;
 mod stores;
+mod turns;
 mod types;
 
 pub use columns::{AnyCaseAdapterFactory, find_field, misfit};

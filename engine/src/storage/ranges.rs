@@ -159,6 +159,8 @@ impl Fetcher {
     /// The answer; the body of a short range comes whole, so that the bound on requests holds for it too, and is kept.
     async fn get(&self, location: &Path, options: GetOptions, cache: Option<QueryCache>) -> Result<GetResult> {
         let short = matches!(&options.range, Some(GetRange::Bounded(range)) if range.end - range.start <= SHORT_BODY);
+        // One that asks for a version of its own may get another than the query's.
+        let cache = cache.filter(|_| options.if_match.is_none() && options.version.is_none());
         let permit = self.permit().await?;
         let mut result = self.inner.get_opts(location, options).await?;
         let (range, meta, attributes) = (result.range.clone(), result.meta.clone(), result.attributes.clone());

@@ -26,6 +26,7 @@ use futures::StreamExt;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::turns::taking_turns;
 use crate::error::Result;
 
 /// Smaller pieces are not worth a request of their own.
@@ -67,12 +68,13 @@ pub fn read_ahead(plan: Arc<dyn ExecutionPlan>, settings: &ReadAhead) -> Result<
         let Some(scan) = scan.filter(|scan| is_free(scan)) else { return Ok(Transformed::no(node)) };
         let size = ScanBytes::of(scan)?;
         let start = if size.read <= settings.eager_bytes { Start::WithTheQuery } else { Start::WhenPolled };
+        let outputs = node.output_partitioning().partition_count();
         let input = match cut_finer(scan, size.wanted_streams(settings))? {
-            Some(finer) => DataSourceExec::from_data_source(finer) as _,
+            Some(finer) => DataSourceExec::from_data_source(taking_turns(finer, outputs)) as _,
             None if start == Start::WithTheQuery => Arc::clone(&node),
             None => return Ok(Transformed::no(node)),
         };
-        let ahead = ReadAheadExec::try_new(input, node.output_partitioning().partition_count(), start)?;
+        let ahead = ReadAheadExec::try_new(input, outputs, start)?;
         Ok(Transformed::yes(Arc::new(ahead) as _))
     });
     Ok(rewritten.data()?)
@@ -153,7 +155,8 @@ pub enum Start {
 
 /// Runs `n` input partitions at once behind `p` output partitions: input `i` feeds output `i % p`, in no order.
 ///
-/// Each input runs as a task of its own, with one finished batch waiting for each; dropping the output stops them.
+/// Each input runs as a task of its own, with one finished batch waiting for each; of Parquet, few inputs of an output decode at a
+/// time (`turns`). Dropping the output stops them.
 #[derive(Debug)]
 pub struct ReadAheadExec {
     input: Arc<dyn ExecutionPlan>,
