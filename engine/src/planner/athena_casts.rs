@@ -48,13 +48,13 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
             if compares(op) && is_length(&left, schema) && is_length(&right, schema) =>
         {
-            let [left, right] = [left, right].map(seconds);
+            let [left, right] = [*left, *right].map(seconds);
             Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
         }
         Expr::Between(Between { expr, negated, low, high })
             if [&expr, &low, &high].iter().all(|length| is_length(length, schema)) =>
         {
-            let [expr, low, high] = [expr, low, high].map(seconds);
+            let [expr, low, high] = [*expr, *low, *high].map(seconds);
             Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
         }
         Expr::InSubquery(membership) if membership.negated && membership.expr.column_refs().is_empty() => {
@@ -79,8 +79,8 @@ fn is_length(expr: &Expr, schema: &DFSchema) -> bool {
 }
 
 /// A month has 30 days then, as where Postgres compares; Athena has no word to compare months with days.
-fn seconds(length: Box<Expr>) -> Box<Expr> {
-    Box::new(date_part(lit("epoch"), *length))
+fn seconds(length: Expr) -> Box<Expr> {
+    Box::new(date_part(lit("epoch"), length))
 }
 
 fn rounded(expr: Expr) -> Box<Expr> {
