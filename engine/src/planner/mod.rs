@@ -3,7 +3,7 @@
 //! The passes, in order:
 //! 0. `multisets`, `using_joins`, `athena_casts`: what SQL means where DataFusion's reader does not say it (coordinator).
 //! 1. `scalar_subqueries`: evaluate uncorrelated scalar subqueries first and put their values in (coordinator).
-//! 2. DataFusion's own logical and physical planning, in the session of `session`, through `unmistaken_filters`.
+//! 2. DataFusion's own logical and physical planning, in the session of `session`; `unmistaken_filters` is one of its rules.
 //! 3. `distributed::cut`: datafusion-distributed cuts the physical plan at exchanges, with our leaf splits and guards.
 //! 4. `distributed::repair`: restores what the cut forgets (declared order, equalities, constants).
 //! 5. On the worker, or in the coordinator for a plan that stays there: read-ahead under the scans.

@@ -12,6 +12,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
 use super::distributed::{CutSettings, distributable};
+use super::unmistaken_filters::physical_optimizer_rules;
 use crate::error::Result;
 
 /// The name under which the lake's databases are found; `database.table` is enough in SQL.
@@ -67,6 +68,7 @@ fn builder(parts: &SessionParts, partitions: usize) -> SessionStateBuilder {
         .with_config(parts.config.clone().with_target_partitions(partitions))
         .with_runtime_env(Arc::clone(&parts.runtime))
         .with_default_features()
+        .with_physical_optimizer_rules(physical_optimizer_rules())
 }
 
 fn finish(builder: SessionStateBuilder, parts: &SessionParts) -> SessionState {

@@ -2,28 +2,46 @@
 //!
 //! DataFusion hands such filters down by the names of columns (`FilterRemapper::try_remap`). Over a join of two inputs that both have an `id`, a
 //! filter for the second lands on the first, and leaves out files and row groups whose rows belong to the answer
-//! (<https://github.com/apache/datafusion/issues/25244>). Such plans are made without them.
+//! (<https://github.com/apache/datafusion/issues/25244>). Where that may be, none is handed down.
 
 use std::sync::Arc;
 
+use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 
-/// DataFusion's physical plan, with filters between operators where none can be mistaken.
-pub(crate) async fn physical_plan(state: &SessionState, logical: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-    let plan = state.create_physical_plan(logical).await?;
-    if !may_mistake(&plan, false) {
-        return Ok(plan);
+type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
+/// DataFusion's rules, with filters of operators handed down only where none can be mistaken.
+pub(crate) fn physical_optimizer_rules() -> Vec<Rule> {
+    let handing_down = FilterPushdown::new_post_optimization();
+    let careful = |rule: Rule| match rule.name() == handing_down.name() {
+        true => Arc::new(Careful(rule)) as Rule,
+        false => rule,
+    };
+    PhysicalOptimizer::new().rules.into_iter().map(careful).collect()
+}
+
+#[derive(Debug)]
+struct Careful(Rule);
+
+impl PhysicalOptimizerRule for Careful {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let filtered = self.0.optimize(Arc::clone(&plan), config)?;
+        Ok(if may_mistake(&filtered, false) { plan } else { filtered })
     }
-    let mut careful = state.clone();
-    let optimizer = &mut careful.config_mut().options_mut().optimizer;
-    optimizer.enable_join_dynamic_filter_pushdown = false;
-    optimizer.enable_topk_dynamic_filter_pushdown = false;
-    optimizer.enable_aggregate_dynamic_filter_pushdown = false;
-    careful.create_physical_plan(logical).await
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
 }
 
 /// Whether a filter may pass a join on its way down, whose inputs have columns of one name.

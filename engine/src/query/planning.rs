@@ -26,7 +26,6 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::planner::distributed::{DistributedPlan, plan_on_one_worker};
 use crate::planner::scalar_subqueries::{self, Evaluate};
 use crate::planner::sizing::ScanSize;
-use crate::planner::unmistaken_filters::physical_plan;
 use crate::planner::{athena_casts, multisets, using_joins, whole_windows};
 use crate::sql::{self, Placeholders};
 use crate::storage::prepare_scans;
@@ -111,7 +110,7 @@ async fn place(
     if let Some(reason) = whole_windows::reason_to_stay(logical)? {
         return place_here(query, session, session.local_state(), logical, reason.to_owned()).await;
     }
-    let placed = match physical_plan(&state, logical).await {
+    let placed = match state.create_physical_plan(logical).await {
         Ok(plan) => place_on_workers(session, &state, &plan),
         Err(error) => Err(error),
     };
@@ -154,7 +153,7 @@ async fn place_here(
     logical: &LogicalPlan,
     reason: String,
 ) -> Result<Placed> {
-    let plan = physical_plan(&state, logical).await.map_err(|error| described(query, error, &[]))?;
+    let plan = state.create_physical_plan(logical).await.map_err(|error| described(query, error, &[]))?;
     let plan = refuse_large_joins(prepare_scans(plan, &session.settings.read_ahead)?)?;
     Ok(Placed { state, place: Place::Here(plan), reason })
 }

@@ -65,7 +65,7 @@ pub(super) struct Listening {
 
 impl HttpConnector for Listening {
     fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
-        // Options cannot be compared, but they say all that they are.
+        // Options cannot be compared. Within one bucket, those of different uses (metadata services have their own) also read differently.
         let wanted = format!("{options:?}");
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = clients.iter().find(|(options, _)| *options == wanted) {
