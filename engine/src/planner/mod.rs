@@ -3,7 +3,7 @@
 //! The passes, in order:
 //! 0. `multisets`, `using_joins`, `athena_casts`: what SQL means where DataFusion's reader does not say it (coordinator).
 //! 1. `scalar_subqueries`: evaluate uncorrelated scalar subqueries first and put their values in (coordinator).
-//! 2. DataFusion's own logical and physical planning, in the session of `session`; `unmistaken_filters` is one of its rules.
+//! 2. DataFusion's own logical and physical planning, in the session of `session`; `handed_down_filters` is one of its rules.
 //! 3. `distributed::cut`: datafusion-distributed cuts the physical plan at exchanges, with our leaf splits and guards.
 //! 4. `distributed::repair`: restores what the cut forgets (declared order, equalities, constants).
 //! 5. On the worker, or in the coordinator for a plan that stays there: read-ahead under the scans.
@@ -13,6 +13,8 @@
 pub(crate) mod athena_casts;
 pub(crate) mod distributed;
 #[cfg(feature = "coordinator")]
+pub(crate) mod handed_down_filters;
+#[cfg(feature = "coordinator")]
 pub(crate) mod multisets;
 #[cfg(feature = "coordinator")]
 pub(crate) mod scalar_subqueries;
@@ -20,8 +22,6 @@ pub(crate) mod scalar_subqueries;
 pub(crate) mod session;
 #[cfg(feature = "coordinator")]
 pub(crate) mod sizing;
-#[cfg(feature = "coordinator")]
-pub(crate) mod unmistaken_filters;
 #[cfg(feature = "coordinator")]
 pub(crate) mod using_joins;
 #[cfg(feature = "coordinator")]

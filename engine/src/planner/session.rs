@@ -12,7 +12,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
 use super::distributed::{CutSettings, distributable};
-use super::unmistaken_filters::physical_optimizer_rules;
+use super::handed_down_filters::physical_optimizer_rules;
 use crate::error::Result;
 
 /// The name under which the lake's databases are found; `database.table` is enough in SQL.

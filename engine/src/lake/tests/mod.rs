@@ -2,6 +2,7 @@
 
 mod bad_data;
 mod catalog_tables;
+mod handed_down_filters;
 mod partitions;
 mod paths;
 mod reading;

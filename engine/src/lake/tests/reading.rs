@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, record_batch};
-use datafusion::execution::SessionStateBuilder;
+use arrow::array::{Int64Array, RecordBatch, record_batch};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use futures::StreamExt;
 
 use super::support::{Lake, parquet};
-use crate::planner::unmistaken_filters::physical_optimizer_rules;
 use crate::storage::{ReadAhead, read_ahead};
 
 async fn lake(files: i64, rows: i64) -> Lake {
@@ -95,28 +93,6 @@ async fn small_scans_begin_with_the_query() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("the scans wait to be asked");
-}
-
-#[tokio::test]
-async fn a_join_s_filter_does_not_take_one_column_for_another_of_its_name() {
-    let lake = Lake::new().await;
-    lake.create_table("e", &[("id", "bigint"), ("parent", "bigint")], &[]).await;
-    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
-    let parents: ArrayRef = Arc::new(Int64Array::from_iter_values((0..100).map(|id| (id + 1) % 100)));
-    let batch = RecordBatch::try_from_iter([("id", ids), ("parent", parents)]).unwrap();
-    lake.put("e/1.parquet", parquet(&batch, 1)).await;
-    lake.create_table("few", &[("id", "bigint")], &[]).await;
-    lake.put_parquet("few/1.parquet", &record_batch!(("id", Int64, [5])).unwrap()).await;
-    let sql = "select c.id, p.id, g.id from e c join e p on c.parent = p.id join e g on p.parent = g.id join few f on f.id = p.id";
-    let query = lake.query();
-    let rules = physical_optimizer_rules();
-    let state =
-        SessionStateBuilder::new_from_existing(query.session.state()).with_physical_optimizer_rules(rules).build();
-    let logical = state.create_logical_plan(sql).await.unwrap();
-    let plan = state.create_physical_plan(&logical).await.unwrap();
-    assert_eq!(query.run(plan).await.unwrap(), ["4|5|6"]);
-    // Should this fail, DataFusion has mended it, and the rule can go.
-    assert_eq!(query.rows(sql).await.unwrap(), [""; 0], "without the rule");
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
-//! No filter that a join makes while it runs may land on another column of the same name.
+//! Filters that operators make while they run are handed down to scans only where they leave the answer as it is.
 //!
-//! DataFusion hands such filters down by the names of columns (`FilterRemapper::try_remap`). Over a join of two inputs that both have an `id`, a
-//! filter for the second lands on the first, and leaves out files and row groups whose rows belong to the answer
-//! (<https://github.com/apache/datafusion/issues/25244>). Where that may be, none is handed down.
+//! DataFusion hands them down further than that, in two ways:
+//! - By the names of columns (`FilterRemapper::try_remap`). Over a join of two inputs that both have an `id`, a filter for the second lands on the
+//!   first (<https://github.com/apache/datafusion/issues/25244>).
+//! - Through a join that has taken over a LIMIT. The first ten rows of those that are left are others than the first ten.
+//!
+//! Files and row groups of the answer are then left out. Where that may be, none is handed down.
 
 use std::sync::Arc;
 
@@ -16,7 +19,7 @@ use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJo
 
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// DataFusion's rules, with filters of operators handed down only where none can be mistaken.
+/// DataFusion's rules, with filters of operators handed down only where none can mislead.
 pub(crate) fn physical_optimizer_rules() -> Vec<Rule> {
     let handing_down = FilterPushdown::new_post_optimization();
     let careful = |rule: Rule| match rule.name() == handing_down.name() {
@@ -32,7 +35,7 @@ struct Careful(Rule);
 impl PhysicalOptimizerRule for Careful {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let filtered = self.0.optimize(Arc::clone(&plan), config)?;
-        Ok(if may_mistake(&filtered, false) { plan } else { filtered })
+        Ok(if may_mislead(&filtered, false) { plan } else { filtered })
     }
 
     fn name(&self) -> &str {
@@ -44,18 +47,19 @@ impl PhysicalOptimizerRule for Careful {
     }
 }
 
-/// Whether a filter may pass a join on its way down, whose inputs have columns of one name.
-fn may_mistake(plan: &Arc<dyn ExecutionPlan>, filtered_above: bool) -> bool {
-    let children = plan.children();
-    let like_named = match children.as_slice() {
-        [left, right] if is_join(plan) => {
-            let (left, right) = (left.schema(), right.schema());
-            left.fields().iter().any(|field| right.column_with_name(field.name()).is_some())
-        }
-        _ => false,
-    };
+/// Whether a filter may pass, on its way down, a join whose inputs have columns of one name, or a LIMIT.
+fn may_mislead(plan: &Arc<dyn ExecutionPlan>, filtered_above: bool) -> bool {
+    if filtered_above && (joins_like_names(plan) || plan.fetch().is_some()) {
+        return true;
+    }
     let filtered = filtered_above || !plan.dynamic_expressions_produced().is_empty();
-    (like_named && filtered_above) || children.into_iter().any(|child| may_mistake(child, filtered))
+    plan.children().into_iter().any(|child| may_mislead(child, filtered))
+}
+
+fn joins_like_names(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let [left, right] = plan.children()[..] else { return false };
+    let (left, right) = (left.schema(), right.schema());
+    is_join(plan) && left.fields().iter().any(|field| right.column_with_name(field.name()).is_some())
 }
 
 fn is_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
