@@ -1,6 +1,7 @@
-//! Filters that operators make while they run are handed down to scans only where they leave the answer as it is.
+//! Filters that sorts and aggregates make while they run are handed down to scans only where they leave the answer as it is; those of
+//! hash joins are left to `join_filters`.
 //!
-//! DataFusion hands them down further than that, in two ways:
+//! DataFusion hands filters down further than that, in two ways:
 //! - By the names of columns (`FilterRemapper::try_remap`). Over a join of two inputs that both have an `id`, a filter for the second lands on the
 //!   first (<https://github.com/apache/datafusion/issues/25244>).
 //! - Through a join that has taken over a LIMIT. The first ten rows of those that are left are others than the first ten.
@@ -34,7 +35,9 @@ struct Careful(Rule);
 
 impl PhysicalOptimizerRule for Careful {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let filtered = self.0.optimize(Arc::clone(&plan), config)?;
+        let mut config = config.clone();
+        config.optimizer.enable_join_dynamic_filter_pushdown = false;
+        let filtered = self.0.optimize(Arc::clone(&plan), &config)?;
         Ok(if may_mislead(&filtered, false) { plan } else { filtered })
     }
 

@@ -6,7 +6,7 @@
 //! 2. DataFusion's own logical and physical planning, in the session of `session`; `handed_down_filters` is one of its rules.
 //! 3. `distributed::cut`: datafusion-distributed cuts the physical plan at exchanges, with our leaf splits and guards.
 //! 4. `distributed::repair`: restores what the cut forgets (declared order, equalities, constants).
-//! 5. On the worker, or in the coordinator for a plan that stays there: read-ahead under the scans.
+//! 5. `ready`, on the worker, or in the coordinator for a plan that stays there: `join_filters`, then read-ahead under the scans.
 //! 6. In the coordinator, and on the worker of a cluster: `yielding`, so that operators can be stopped.
 
 #[cfg(feature = "coordinator")]
@@ -14,8 +14,10 @@ pub(crate) mod athena_casts;
 pub(crate) mod distributed;
 #[cfg(feature = "coordinator")]
 pub(crate) mod handed_down_filters;
+pub(crate) mod join_filters;
 #[cfg(feature = "coordinator")]
 pub(crate) mod multisets;
+pub(crate) mod ready;
 #[cfg(feature = "coordinator")]
 pub(crate) mod scalar_subqueries;
 #[cfg(feature = "coordinator")]

@@ -24,13 +24,12 @@ use super::shared::QueryContext;
 use super::widen::wider;
 use crate::error::{Error, ErrorCode, Result};
 use crate::planner::distributed::{DistributedPlan, plan_on_one_worker};
+use crate::planner::ready::ready_to_run;
 use crate::planner::scalar_subqueries::{self, Evaluate};
 use crate::planner::sizing::ScanSize;
 use crate::planner::{athena_casts, multisets, using_joins, whole_windows};
 use crate::sql::{self, Placeholders};
-use crate::storage::prepare_scans;
 use crate::units::bytes;
-use crate::worker::refuse_large_joins;
 
 /// A statement with its parameters' values in it.
 pub(super) struct Bound {
@@ -154,7 +153,7 @@ async fn place_here(
     reason: String,
 ) -> Result<Placed> {
     let plan = state.create_physical_plan(logical).await.map_err(|error| described(query, error, &[]))?;
-    let plan = refuse_large_joins(prepare_scans(plan, &session.settings.read_ahead)?)?;
+    let plan = ready_to_run(plan, &session.settings.read_ahead, state.config_options())?;
     Ok(Placed { state, place: Place::Here(plan), reason })
 }
 

@@ -17,7 +17,8 @@ mod task_memory;
 pub(crate) use fragment_stats::FragmentStats;
 pub use in_process::InProcessInvoker;
 #[cfg(feature = "coordinator")]
-pub(crate) use refused_joins::{refusal, refuse_large_joins};
+pub(crate) use refused_joins::refusal;
+pub(crate) use refused_joins::refuse_large_joins;
 pub use run_task::Worker;
 #[cfg(feature = "coordinator")]
 pub(crate) use run_task::disk_manager;

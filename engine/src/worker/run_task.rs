@@ -20,7 +20,6 @@ use tokio::sync::mpsc;
 
 use super::WorkerSettings;
 use super::combine::combine;
-use super::refused_joins::refuse_large_joins;
 use super::request::{resolve_inputs, resolve_stored};
 use super::stop::Stop;
 use super::surroundings::Surroundings;
@@ -28,10 +27,9 @@ use super::task_memory::TaskMemory;
 use crate::error::{Error, ErrorCode, Result};
 use crate::exchange::{Destination, OutputWriter, Source, layout};
 use crate::planner::distributed::{Fragment, FragmentInputs};
+use crate::planner::ready::ready_to_run;
 use crate::protocol::{ENGINE_VERSION, ExchangeConfig, StageInput, TaskOutput, TaskRequest, TaskResponse, TaskStats};
-use crate::storage::{
-    ObjectStores, Pins, QueryStores, ReadAhead, StoreMeter, exchange_store, prepare_scans, query_caches,
-};
+use crate::storage::{ObjectStores, Pins, QueryStores, ReadAhead, StoreMeter, exchange_store, query_caches};
 
 /// Footers kept between tasks.
 const METADATA_CACHE_BYTES: usize = 128 * 1024 * 1024;
@@ -167,7 +165,8 @@ impl Worker {
             true => ReadAhead { in_flight: 1, eager_bytes: 0, ..self.settings.read_ahead },
             false => self.settings.read_ahead,
         };
-        fragment.plan = refuse_large_joins(prepare_scans(fragment.plan, &read_ahead)?)?;
+        let options = fragment.context.session_config().options();
+        fragment.plan = ready_to_run(fragment.plan, &read_ahead, options)?;
         let mut writer = OutputWriter::try_new(&fragment.schema(), fragment.output_partitions(), &fragment.context)?;
         let executed = stop.unless_stopped(execute(&fragment, &mut writer, self.compute.as_ref())).await;
         *stats = surroundings.stats(&fragment.plan);

@@ -1,42 +1,63 @@
-//! Filters that joins make leave out nothing of an answer. Each test shows that DataFusion's own rules do: should that part of one fail,
-//! DataFusion has mended it, and what `planner::handed_down_filters` does for it can go.
+//! Filters that operators make while they run spare work, and leave out nothing of an answer. Some tests show that DataFusion's own rules
+//! do: should that part of one fail, DataFusion has mended it, and what `planner::handed_down_filters` or `join_filters` does for it can go.
 
 use std::sync::Arc;
 
 use arachne_catalog::{Catalog, NullOrder, SortColumn, SortDirection};
-use arrow::array::{Int64Array, RecordBatch, record_batch};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, record_batch};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 
 use super::support::{Lake, Query, parquet};
-use crate::planner::handed_down_filters::physical_optimizer_rules;
+use crate::planner::join_filters::RowFilterExec;
 
-/// `many (id, next)`: each number below 100 and the one after it, in files sorted by `id` with a row in each row group; `few (few_id)`.
+fn numbers(first: i64) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(first..first + 100))
+}
+
+/// `many (id, next)`: each number below 100 and the one after it, in files sorted by `id` with a row in each row group; `few (few_id)`;
+/// `other (k, w)`: each number below 100, twice, in one row group.
 async fn lake(few: i64) -> Lake {
     let lake = Lake::new().await;
     let mut many = lake.create_table("many", &[("id", "bigint"), ("next", "bigint")], &[]).await;
     many.storage.sort_columns =
         vec![SortColumn { column: "id".to_owned(), direction: SortDirection::Ascending, nulls: NullOrder::Last }];
     lake.catalog.update_table(many).await.unwrap();
-    let numbers = |first| Arc::new(Int64Array::from_iter_values(first..first + 100)) as _;
     let rows = RecordBatch::try_from_iter([("id", numbers(0)), ("next", numbers(1))]).unwrap();
     lake.put("many/1.parquet", parquet(&rows, 1)).await;
     lake.create_table("few", &[("few_id", "bigint")], &[]).await;
     lake.put_parquet("few/1.parquet", &record_batch!(("few_id", Int64, [few])).unwrap()).await;
+    lake.create_table("other", &[("k", "bigint"), ("w", "bigint")], &[]).await;
+    lake.put_parquet("other/1.parquet", &RecordBatch::try_from_iter([("k", numbers(0)), ("w", numbers(0))]).unwrap())
+        .await;
     lake
 }
 
-async fn plan(query: &Query, sql: &str) -> Arc<dyn ExecutionPlan> {
-    let rules = physical_optimizer_rules();
-    let state =
-        SessionStateBuilder::new_from_existing(query.session.state()).with_physical_optimizer_rules(rules).build();
+/// What DataFusion's own rules, filters of joins by name among them, make of a query.
+async fn rows_by_its_own_rules(lake: &Lake, sql: &str) -> Vec<String> {
+    let query = lake.query();
+    let state = SessionStateBuilder::new_from_existing(query.session.state())
+        .with_physical_optimizer_rules(PhysicalOptimizer::new().rules)
+        .build();
     let logical = state.create_logical_plan(sql).await.unwrap();
-    state.create_physical_plan(&logical).await.unwrap()
+    query.run(state.create_physical_plan(&logical).await.unwrap()).await.unwrap()
 }
 
-async fn rows(lake: &Lake, sql: &str) -> Vec<String> {
-    let query = lake.query();
-    query.run(plan(&query, sql).await).await.unwrap()
+/// A query's rows, and how many rows were left in each place where a join's filter left some out.
+async fn rows_and_passed(query: &Query, sql: &str) -> (Vec<String>, Vec<usize>) {
+    let plan = query.plan(sql).await.unwrap();
+    let rows = query.run(Arc::clone(&plan)).await.unwrap();
+    let mut passed = Vec::new();
+    note_passed(&plan, &mut passed);
+    (rows, passed)
+}
+
+fn note_passed(plan: &Arc<dyn ExecutionPlan>, passed: &mut Vec<usize>) {
+    if plan.is::<RowFilterExec>() {
+        passed.extend(plan.metrics().unwrap().output_rows());
+    }
+    plan.children().into_iter().for_each(|child| note_passed(child, passed));
 }
 
 #[tokio::test]
@@ -44,30 +65,125 @@ async fn of_another_column_of_the_same_name() {
     let lake = lake(5).await;
     let sql = "select a.id, b.id, c.id from many a join many b on a.next = b.id join many c on b.next = c.id
                join few on few_id = b.id";
-    assert_eq!(rows(&lake, sql).await, ["4|5|6"]);
-    assert_eq!(lake.rows(sql).await.unwrap(), [""; 0], "without the rule");
+    assert_eq!(lake.rows(sql).await.unwrap(), ["4|5|6"]);
+    assert_eq!(rows_by_its_own_rules(&lake, sql).await, [""; 0]);
 }
 
 #[tokio::test]
 async fn before_a_limit() {
     let lake = lake(50).await;
-    lake.create_table("other", &[("k", "bigint"), ("w", "bigint")], &[]).await;
-    let numbers = || Arc::new(Int64Array::from_iter_values(0..100)) as _;
-    lake.put_parquet("other/1.parquet", &RecordBatch::try_from_iter([("k", numbers()), ("w", numbers())]).unwrap())
-        .await;
     let sql = "select id, w from few
                join (select many.id, other.w from other join many on many.next = other.k order by many.id limit 10) t
                on few_id = t.id";
-    assert_eq!(rows(&lake, sql).await, [""; 0]);
-    assert_eq!(lake.rows(sql).await.unwrap(), ["50|51"], "without the rule");
+    assert_eq!(lake.rows(sql).await.unwrap(), [""; 0]);
+    assert_eq!(rows_by_its_own_rules(&lake, sql).await, ["50|51"]);
 }
 
 #[tokio::test]
-async fn and_still_spare_what_is_not_asked_for() {
+async fn row_groups_are_not_asked_for() {
     let lake = lake(50).await;
     let query = lake.query();
-    let plan = plan(&query, "select next from few join many on few_id = id").await;
+    let plan = query.plan("select next from few join many on few_id = id").await.unwrap();
     let shown = displayable(plan.as_ref()).indent(false).to_string();
     assert!(shown.contains("DynamicFilter"), "{shown}");
     assert_eq!(query.run(plan).await.unwrap(), ["51"]);
+}
+
+#[tokio::test]
+async fn rows_are_left_out_before_they_are_grouped() {
+    let lake = lake(50).await;
+    for sql in [
+        "select k, n from few join (select k, count(*) n from other group by k) on few_id = k",
+        "select k, n from few join (select k, count(*) n from other where w >= 0 group by k) on few_id = k",
+        "select k2, n from few join (select k as k2, w as k, count(*) n from other group by k, w) on few_id = k2",
+    ] {
+        let (rows, passed) = rows_and_passed(&lake.query(), sql).await;
+        assert_eq!((rows, passed), (vec!["50|1".to_owned()], vec![1]), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn rows_are_left_out_on_both_sides_of_a_join_below() {
+    let lake = lake(50).await;
+    let (rows, passed) = rows_and_passed(
+        &lake.query(),
+        "select k, id from few join (select a.k, b.id from other a join many b on a.w = b.next) on few_id = k",
+    )
+    .await;
+    assert_eq!((rows, passed), (vec!["50|49".to_owned()], vec![1]));
+}
+
+#[tokio::test]
+async fn a_group_that_is_computed_is_not_its_column() {
+    let lake = lake(5).await;
+    let sql = "select k, n from few join (select k / 10 as k, count(*) n from other group by k / 10) on few_id = k";
+    assert_eq!(rows_and_passed(&lake.query(), sql).await, (vec!["5|10".to_owned()], vec![]));
+    let sql = "select k, n from few
+               join (select cast(cast(k as double) / 10 as int) as k, count(*) n from other group by 1) on few_id = k";
+    assert_eq!(rows_and_passed(&lake.query(), sql).await.1, [0; 0]);
+}
+
+#[tokio::test]
+async fn keys_that_are_computed_have_no_filters() {
+    let lake = lake(50).await;
+    let sql = "select k, n from few join (select k, count(*) n from other group by k) on few_id = k + 10";
+    assert_eq!(rows_and_passed(&lake.query(), sql).await, (vec!["40|1".to_owned()], vec![]));
+}
+
+#[tokio::test]
+async fn rows_before_a_limit_stay() {
+    let lake = lake(50).await;
+    let sql = "select k, n from few
+               join (select k, count(*) n from (select k from other order by k limit 10) group by k) on few_id = k";
+    assert_eq!(rows_and_passed(&lake.query(), sql).await, (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn nulls_that_are_alike_stay() {
+    let lake = lake(50).await;
+    lake.create_table("holes", &[("h", "bigint")], &[]).await;
+    lake.put_parquet("holes/1.parquet", &record_batch!(("h", Int64, [None, Some(50), Some(51)])).unwrap()).await;
+    lake.create_table("hole", &[("h", "bigint")], &[]).await;
+    lake.put_parquet("hole/1.parquet", &record_batch!(("h", Int64, [None, Some(50)])).unwrap()).await;
+    let sql = "select h from hole intersect (select h from holes group by h)";
+    assert_eq!(lake.rows(sql).await.unwrap(), ["50", "NULL"]);
+    let sql = "select g.h, n from hole
+               join (select h, count(*) n from holes group by h) g on g.h is not distinct from hole.h";
+    assert_eq!(lake.rows(sql).await.unwrap(), ["50|1", "NULL|1"]);
+    assert_eq!(lake.rows("select few_id from few where few_id not in (select h from holes)").await.unwrap(), [""; 0]);
+    let sql = "select few_id from few where few_id not in (select h from holes where h is null group by h)";
+    assert_eq!(lake.rows(sql).await.unwrap(), [""; 0]);
+    let sql = "select h from hole where h not in (select h from holes where h > 50 group by h)";
+    assert_eq!(lake.rows(sql).await.unwrap(), ["50"]);
+}
+
+#[tokio::test]
+async fn outer_joins_keep_their_rows() {
+    let lake = lake(50).await;
+    let counts = "(select k, count(*) n from other where k between 49 and 50 group by k)";
+    for (join, rows) in
+        [("left join", &["50|50"][..]), ("right join", &["50|50", "NULL|49"]), ("full join", &["50|50", "NULL|49"])]
+    {
+        let sql = format!("select few_id, k from few {join} {counts} on few_id = k");
+        assert_eq!(lake.rows(&sql).await.unwrap(), rows, "{sql}");
+        let sql = format!(
+            "select few_id, k, id from few join (select k, id from {counts} {join} many on k = next) on few_id = k"
+        );
+        assert_eq!(lake.rows(&sql).await.unwrap(), ["50|50|49"], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn rows_are_dealt_out_as_the_keys_were() {
+    let lake = lake(50).await;
+    let query = lake.query();
+    for threshold in ["hash_join_single_partition_threshold", "hash_join_single_partition_threshold_rows"] {
+        query.session.sql(&format!("set datafusion.optimizer.{threshold} = 0")).await.unwrap();
+    }
+    let sql = "select id, n from many join (select k, count(*) n from other group by k) on id = k where next % 7 = 0";
+    let (rows, passed) = rows_and_passed(&query, sql).await;
+    assert_eq!(rows.len(), 14);
+    assert_eq!(passed, [14]);
+    let shown = displayable(query.plan(sql).await.unwrap().as_ref()).indent(false).to_string();
+    assert!(shown.contains("mode=Partitioned"), "{shown}");
 }

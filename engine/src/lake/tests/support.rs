@@ -7,6 +7,7 @@ use arachne_catalog::{Catalog, Column, Database, MemoryCatalog, Partition, Table
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -19,9 +20,11 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::lake::{KnownLake, LakeCatalog, LakeContext, ScanReport};
+use crate::planner::handed_down_filters::physical_optimizer_rules;
+use crate::planner::ready::ready_to_run;
 use crate::protocol::FilePin;
 use crate::storage::{
-    ObjectStores, Pins, QueryStores, ReadAhead, RequestCounts, StorageSettings, StoreMeter, prepare_scans, query_caches,
+    ObjectStores, Pins, QueryStores, ReadAhead, RequestCounts, StorageSettings, StoreMeter, query_caches,
 };
 
 pub(super) struct Lake {
@@ -109,7 +112,11 @@ impl Lake {
             .with_target_partitions(2)
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema("lake", "default");
-        let session = SessionContext::new_with_config_rt(config, runtime.clone());
+        let state = SessionStateBuilder::new_with_default_features()
+            .with_config(config)
+            .with_runtime_env(runtime.clone())
+            .with_physical_optimizer_rules(physical_optimizer_rules());
+        let session = SessionContext::new_with_state(state.build());
         let options = session.copied_config().options().clone();
         let context =
             LakeContext::new(self.catalog.clone(), runtime, pins, report.clone(), &options).knowing(self.known.clone());
@@ -137,7 +144,7 @@ pub(super) struct Query {
 impl Query {
     pub(super) async fn plan(&self, sql: &str) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = self.session.sql(sql).await?.create_physical_plan().await?;
-        prepare_scans(plan, &ReadAhead::default())
+        ready_to_run(plan, &ReadAhead::default(), self.session.state().config_options())
     }
 
     pub(super) async fn run(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Vec<String>> {

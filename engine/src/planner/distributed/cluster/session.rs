@@ -24,10 +24,11 @@ use super::header::QueryHeader;
 use super::wire_error::to_wire;
 use crate::error::{Error, ErrorCode};
 use crate::planner::distributed::codec::ArachneCodec;
+use crate::planner::ready::ready_to_run;
 use crate::planner::yielding::yielding;
 use crate::protocol::{FilePin, TaskStats};
-use crate::storage::{Pins, StoreMeter, prepare_scans};
-use crate::worker::{Surroundings, Worker, refuse_large_joins};
+use crate::storage::{Pins, StoreMeter};
+use crate::worker::{Surroundings, Worker};
 
 /// Makes the session that a task's plan is decoded and executed in.
 #[derive(Clone)]
@@ -67,8 +68,8 @@ impl TaskSessions {
         config.set_distributed_channel_resolver(WorkerResolver(Arc::clone(&self.channels)));
         let read_ahead = self.worker.settings().read_ahead;
         config.set_distributed_worker_plan_rewrite_handler(move |event: WorkerPlanRewriteEvent<'_>| {
-            let plan = prepare_scans(event.plan, &read_ahead).map_err(|error| to_wire(&error.into()))?;
-            Ok(WorkerPlanRewriteEventResponse::new(yielding(refuse_large_joins(plan)?)?))
+            let ready = ready_to_run(event.plan, &read_ahead, event.session_config.options());
+            Ok(WorkerPlanRewriteEventResponse::new(yielding(ready.map_err(|error| to_wire(&error.into()))?)?))
         });
         Ok(builder.with_runtime_env(runtime).build())
     }
