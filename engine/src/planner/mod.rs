@@ -1,7 +1,7 @@
 //! From a logical plan to stages.
 //!
 //! The passes, in order:
-//! 0. `multisets`, `using_joins`, `athena_casts`: what SQL means where DataFusion's reader does not say it (coordinator).
+//! 0. `date_differences`, `multisets`, `using_joins`, `athena_casts`: what SQL means where DataFusion's reader does not say it (coordinator).
 //! 1. `scalar_subqueries`: evaluate uncorrelated scalar subqueries first and put their values in (coordinator).
 //! 2. DataFusion's own logical and physical planning, in the session of `session`; `handed_down_filters` is one of its rules.
 //! 3. `distributed::cut`: datafusion-distributed cuts the physical plan at exchanges, with our leaf splits and guards.
@@ -11,6 +11,8 @@
 
 #[cfg(feature = "coordinator")]
 pub(crate) mod athena_casts;
+#[cfg(feature = "coordinator")]
+pub(crate) mod date_differences;
 pub(crate) mod distributed;
 #[cfg(feature = "coordinator")]
 pub(crate) mod handed_down_filters;

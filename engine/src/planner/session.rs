@@ -11,6 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use super::date_differences::expr_planners;
 use super::distributed::{CutSettings, distributable};
 use super::handed_down_filters::physical_optimizer_rules;
 use crate::error::Result;
@@ -68,6 +69,7 @@ fn builder(parts: &SessionParts, partitions: usize) -> SessionStateBuilder {
         .with_config(parts.config.clone().with_target_partitions(partitions))
         .with_runtime_env(Arc::clone(&parts.runtime))
         .with_default_features()
+        .with_expr_planners(expr_planners())
         .with_physical_optimizer_rules(physical_optimizer_rules())
 }
 

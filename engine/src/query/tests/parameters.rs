@@ -64,6 +64,9 @@ async fn a_value_beside_an_interval_is_a_date_or_a_time() {
         ("SELECT count(*) FROM sales.orders WHERE day >= ? - INTERVAL '1' DAY", vec![time(9)], "3"),
         ("SELECT count(*) FROM sales.orders WHERE day >= ? - INTERVAL '1' DAY", vec![text("1970-01-10")], "3"),
         ("SELECT count(*) FROM sales.orders WHERE INTERVAL '1' DAY + ? <= day", vec![date(7)], "3"),
+        ("SELECT count(*) FROM sales.orders WHERE day - ? >= INTERVAL '1' DAY", vec![date(7)], "3"),
+        ("SELECT count(*) FROM sales.orders WHERE day - ? >= INTERVAL '24' HOUR", vec![time(7)], "3"),
+        ("SELECT count(*) FROM sales.orders WHERE INTERVAL '1' DAY <= day - DATE '1970-01-08'", vec![], "3"),
         ("SELECT count(*) FROM sales.orders WHERE day > ? - INTERVAL '1' DAY - INTERVAL '24' HOUR", vec![date(9)], "3"),
         (
             "SELECT count(*) FROM sales.orders WHERE day BETWEEN ? - INTERVAL '2' DAY AND $1 + INTERVAL '1' DAY",
