@@ -17,6 +17,7 @@ use datafusion::datasource::source::{DataSource, DataSourceExec};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{
     ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
@@ -63,6 +64,10 @@ impl Default for ReadAhead {
 /// never compressed text, never text with quoted newlines.
 pub fn read_ahead(plan: Arc<dyn ExecutionPlan>, settings: &ReadAhead) -> Result<Arc<dyn ExecutionPlan>> {
     let rewritten = plan.transform_up(|node| {
+        if let Some(ahead) = all_of_one(&node) {
+            let as_one = ReadAheadExec::try_new(Arc::clone(&ahead.input), 1, ahead.start)?;
+            return Ok(Transformed::yes(Arc::new(as_one) as _));
+        }
         let scan = node.downcast_ref::<DataSourceExec>();
         let scan = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
         let Some(scan) = scan.filter(|scan| is_free(scan)) else { return Ok(Transformed::no(node)) };
@@ -78,6 +83,12 @@ pub fn read_ahead(plan: Arc<dyn ExecutionPlan>, settings: &ReadAhead) -> Result<
         Ok(Transformed::yes(Arc::new(ahead) as _))
     });
     Ok(rewritten.data()?)
+}
+
+/// What is read ahead and then brought together at once: it can come together by itself, with one hand-over less for each batch.
+fn all_of_one(node: &Arc<dyn ExecutionPlan>) -> Option<&ReadAheadExec> {
+    let all = node.downcast_ref::<CoalescePartitionsExec>().filter(|all| all.fetch().is_none())?;
+    all.input().downcast_ref()
 }
 
 /// Whether its files may be read in any order and to their end.
