@@ -2,6 +2,7 @@
 //! do: should that part of one fail, DataFusion has mended it, and what `planner::handed_down_filters` or `join_filters` does for it can go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arachne_catalog::{Catalog, NullOrder, SortColumn, SortDirection};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, record_batch};
@@ -139,6 +140,18 @@ async fn rows_before_a_limit_stay() {
 }
 
 #[tokio::test]
+async fn rows_for_a_later_round_stay() {
+    let lake = lake(0).await;
+    let sql = "with recursive walk(at) as (
+                   select few_id from few
+                   union all
+                   select g.next from walk join (select id, max(next) as next from many group by id) g on g.id = walk.at
+                   where g.next < 5)
+               select at from walk";
+    assert_eq!(lake.rows(sql).await.unwrap(), ["0", "1", "2", "3", "4"]);
+}
+
+#[tokio::test]
 async fn nulls_that_are_alike_stay() {
     let lake = lake(50).await;
     lake.create_table("holes", &[("h", "bigint")], &[]).await;
@@ -155,6 +168,55 @@ async fn nulls_that_are_alike_stay() {
     assert_eq!(lake.rows(sql).await.unwrap(), [""; 0]);
     let sql = "select h from hole where h not in (select h from holes where h > 50 group by h)";
     assert_eq!(lake.rows(sql).await.unwrap(), ["50"]);
+}
+
+#[tokio::test]
+async fn what_the_join_holds_for_equal_stays() {
+    let lake = lake(50).await;
+    lake.create_table("zero", &[("d", "double")], &[]).await;
+    lake.put_parquet("zero/1.parquet", &record_batch!(("d", Float64, [0.0])).unwrap()).await;
+    lake.create_table("zeros", &[("d", "double")], &[]).await;
+    lake.put_parquet("zeros/1.parquet", &record_batch!(("d", Float64, [0.0, -0.0, 1.0])).unwrap()).await;
+    let sql = "select n from zero join (select d, count(*) n from zeros group by d) g on zero.d = g.d";
+    assert_eq!(lake.rows(sql).await.unwrap(), ["2"]);
+    let sql = "select cardinality(g.a) from (select array_agg(few_id) a from few group by few_id) f
+               join (select array_agg(k) a, k from other group by k) g on f.a = g.a";
+    assert_eq!(lake.rows(sql).await.unwrap(), ["1"]);
+}
+
+/// A partitioned join with keys in one partition only, over one that collects its build side, over rows that are dealt out.
+#[tokio::test]
+async fn no_partition_waits_for_one_that_is_not_read() {
+    let lake = Lake::new().await;
+    let dims: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10));
+    lake.create_table("dims", &[("id", "bigint")], &[]).await;
+    lake.put_parquet("dims/1.parquet", &RecordBatch::try_from_iter([("id", dims)]).unwrap()).await;
+    for table in ["fact", "other"] {
+        lake.create_table(table, &[("k", "bigint"), ("w", "bigint")], &[]).await;
+        for file in 0..2 {
+            let w: ArrayRef = Arc::new(Int64Array::from_iter_values((0..100).map(|row| row % 10)));
+            let rows = RecordBatch::try_from_iter([("k", numbers(file * 100)), ("w", w)]).unwrap();
+            lake.put_parquet(&format!("{table}/{file}.parquet"), &rows).await;
+        }
+    }
+    let query = lake.query();
+    for setting in [
+        "hash_join_single_partition_threshold = 200",
+        "hash_join_single_partition_threshold_rows = 20",
+        "join_reordering = false",
+    ] {
+        query.session.sql(&format!("set datafusion.optimizer.{setting}")).await.unwrap();
+    }
+    let sql = "select count(*) from (select k from fact group by k having max(k) < 1) one
+               join (select f.k from dims join (select fact.k, fact.w from other join fact on other.k = fact.k) f on dims.id = f.w) d
+               on one.k = d.k";
+    let plan = query.plan(sql).await.unwrap();
+    let shown = displayable(plan.as_ref()).indent(false).to_string();
+    let joins: Vec<_> = shown.lines().filter_map(|line| line.trim().strip_prefix("HashJoinExec: mode=")).collect();
+    let modes: Vec<_> = joins.iter().map(|join| join.split(',').next().unwrap()).collect();
+    assert_eq!(modes, ["Partitioned", "CollectLeft", "Partitioned"], "{shown}");
+    let rows = tokio::time::timeout(Duration::from_secs(60), query.run(plan)).await;
+    assert_eq!(rows.expect("it waits for ever").unwrap(), ["1"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Runs `work` with a stack that a plan of the depth that SQL's own limits allow does not fill.
-pub(super) fn on_a_deep_stack<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn on_a_deep_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, work)
 }
 

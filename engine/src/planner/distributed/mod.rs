@@ -30,6 +30,7 @@ mod stage_notes;
 #[cfg(feature = "coordinator")]
 mod stage_width;
 
+pub(crate) use deep_stack::on_a_deep_stack;
 #[cfg(feature = "coordinator")]
 pub(crate) use fragment::open_output;
 pub(crate) use fragment::{Fragment, FragmentInputs};

@@ -15,6 +15,7 @@ mod row_filter;
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::{DataSource as _, DataSourceExec};
@@ -23,15 +24,20 @@ use datafusion::physical_expr::expressions::{DynamicFilterPhysicalExpr, lit};
 use datafusion::physical_expr::utils::{collect_columns, conjunction};
 use datafusion::physical_expr::{Partitioning, PhysicalExpr};
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode, SortMergeJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _, replace_children_if_necessary};
 
 use columns::by_columns_of_child;
 pub(crate) use row_filter::RowFilterExec;
+
+use super::distributed::on_a_deep_stack;
 
 type Plan = Arc<dyn ExecutionPlan>;
 type Expr = Arc<dyn PhysicalExpr>;
@@ -46,7 +52,15 @@ pub(crate) fn join_filters(plan: Plan, options: &ConfigOptions) -> Result<Plan> 
     if !options.optimizer.enable_join_dynamic_filter_pushdown {
         return Ok(plan);
     }
-    hand_down(plan, Vec::new(), options)
+    on_a_deep_stack(|| hand_down(plan, Above::default(), options))
+}
+
+/// What a node has to know of those above it.
+#[derive(Debug, Clone, Default)]
+struct Above {
+    filters: Vec<Handed>,
+    /// Whether some partitions may be left alone while others are read.
+    skips_partitions: bool,
 }
 
 /// A filter on its way down.
@@ -58,36 +72,38 @@ struct Handed {
     spares_work: bool,
 }
 
-fn hand_down(node: Plan, mut from_above: Vec<Handed>, options: &ConfigOptions) -> Result<Plan> {
+fn hand_down(node: Plan, mut above: Above, options: &ConfigOptions) -> Result<Plan> {
+    if node.is::<RecursiveQueryExec>() {
+        // Its joins forget their filters before each round.
+        return Ok(node);
+    }
     if node.fetch().is_some() {
         // The first rows of those that a filter leaves are others than the first rows.
-        from_above.clear();
+        above.filters.clear();
     }
     if let Some(scan) = file_scan(&node) {
-        let filters = from_above.iter().map(|handed| Arc::clone(&handed.filter)).collect();
+        let filters = above.filters.iter().map(|handed| Arc::clone(&handed.filter)).collect();
         let pruned = scan.try_pushdown_filters(filters, options)?.updated_node;
         let scan = pruned.map_or(node, |scan| Arc::new(DataSourceExec::new(scan)) as _);
-        return Ok(filter_rows(scan, from_above));
+        return Ok(filter_rows(scan, above.filters));
     }
-    let made = filter_for_probe_side(&node);
+    let made = filter_for_probe_side(&node, &above)?;
     // A comparison with a constant costs less than a look-up: it comes first.
     let over_scan = node.downcast_ref::<FilterExec>().is_some_and(|filter| file_scan(filter.input()).is_some());
     let mut children = Vec::new();
     for (nth, child) in node.children().into_iter().enumerate() {
-        let mut handed = Vec::new();
-        for Handed { filter, spares_work } in &from_above {
+        let mut filters = Vec::new();
+        for Handed { filter, spares_work } in &above.filters {
             let spares_work = (*spares_work || has_work_with_rows(&node)) && !over_scan;
-            handed.extend(by_columns_of_child(&node, nth, filter)?.map(|filter| Handed { filter, spares_work }));
+            filters.extend(by_columns_of_child(&node, nth, filter)?.map(|filter| Handed { filter, spares_work }));
         }
-        handed.extend(
-            made.iter()
-                .filter(|_| nth == PROBE)
-                .map(|filter| Handed { filter: Arc::clone(filter) as _, spares_work: false }),
-        );
-        children.push(hand_down(Arc::clone(child), handed, options)?);
+        let own = made.iter().filter(|_| nth == PROBE);
+        filters.extend(own.map(|filter| Handed { filter: Arc::clone(filter) as _, spares_work: false }));
+        let skips_partitions = skips_partitions(&node, nth).unwrap_or(above.skips_partitions);
+        children.push(hand_down(Arc::clone(child), Above { filters, skips_partitions }, options)?);
     }
     let node = with_filter(replace_children_if_necessary(node, children)?, made)?;
-    Ok(if over_scan { filter_rows(node, from_above) } else { node })
+    Ok(if over_scan { filter_rows(node, above.filters) } else { node })
 }
 
 fn filter_rows(node: Plan, filters: Vec<Handed>) -> Plan {
@@ -108,13 +124,49 @@ fn has_work_with_rows(node: &Plan) -> bool {
 
 /// The filter that a join will fill in, by the columns of its probe side. Whether it will is decided when it runs: `HashJoinExec` knows
 /// the joins that must not, among them those that keep rows of the probe side that have no match.
-fn filter_for_probe_side(node: &Plan) -> Option<Arc<DynamicFilterPhysicalExpr>> {
-    let join = node.downcast_ref::<HashJoinExec>()?;
+fn filter_for_probe_side(node: &Plan, above: &Above) -> Result<Option<Arc<DynamicFilterPhysicalExpr>>> {
+    let Some(join) = node.downcast_ref::<HashJoinExec>() else { return Ok(None) };
     let keys: Vec<_> = join.on().iter().map(|(_, probe)| Arc::clone(probe)).collect();
-    let all_vary = keys.iter().all(|key| !collect_columns(key).is_empty());
+    let schema = join.right().schema();
+    for key in &keys {
+        if collect_columns(key).is_empty() || !is_compared_alike(&key.data_type(&schema)?) {
+            return Ok(None);
+        }
+    }
     let has_one = !join.dynamic_expressions_produced().is_empty();
-    (all_vary && !has_one && knows_where_rows_go(join))
-        .then(|| Arc::new(DynamicFilterPhysicalExpr::new(keys, lit(true))))
+    let may_have_one = !has_one && knows_where_rows_go(join) && !may_wait_for_ever(join, above);
+    Ok(may_have_one.then(|| Arc::new(DynamicFilterPhysicalExpr::new(keys, lit(true)))))
+}
+
+/// Whether a filter holds two values for equal when the join does. Of floating numbers it compares the bits, and 0.0 is equal to -0.0;
+/// bounds of lists and rows are found in one order and compared in another.
+fn is_compared_alike(of: &DataType) -> bool {
+    match of {
+        DataType::Dictionary(_, value) => is_compared_alike(value),
+        other => !other.is_floating() && !other.is_nested(),
+    }
+}
+
+/// A join that collects its build side makes its filter when all partitions of the other side have begun, and they wait for it (DataFusion
+/// 55.2, `SharedBuildAccumulator`).
+fn may_wait_for_ever(join: &HashJoinExec, above: &Above) -> bool {
+    above.skips_partitions
+        && *join.partition_mode() != PartitionMode::Partitioned
+        && join.right().output_partitioning().partition_count() > 1
+}
+
+/// Whether a node may leave some partitions of a child alone: a partitioned join does, where it has no keys to look up. `None` where that
+/// depends on what is above.
+fn skips_partitions(node: &Plan, child: usize) -> Option<bool> {
+    if let Some(join) = node.downcast_ref::<HashJoinExec>() {
+        return (*join.partition_mode() == PartitionMode::Partitioned && child == PROBE).then_some(true);
+    }
+    if node.is::<SortMergeJoinExec>() {
+        return Some(true);
+    }
+    let reads_all =
+        node.is::<RepartitionExec>() || node.is::<CoalescePartitionsExec>() || node.is::<SortPreservingMergeExec>();
+    reads_all.then_some(false)
 }
 
 fn with_filter(node: Plan, filter: Option<Arc<DynamicFilterPhysicalExpr>>) -> Result<Plan> {
