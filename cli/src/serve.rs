@@ -88,7 +88,9 @@ async fn serve(settings: &Settings, threads: &Handle) -> anyhow::Result<Exit> {
         // A task that cannot be waited for has nothing to say.
         let _ = asked.await;
     };
-    let ended = listen::serve(entrance, doors, asked, shutdown::requested()).await.context("a door failed")?;
+    // Listens from when it is waited for: what was asked once is no hurry.
+    let asked_again = async { shutdown::requested().await };
+    let ended = listen::serve(entrance, doors, asked, asked_again).await.context("a door failed")?;
     if ended == Ended::CutOff {
         say("requests were still open: they are cut off");
     }
