@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::TaskContext;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
@@ -273,8 +274,8 @@ async fn execute(fragment: &Fragment, writer: &mut OutputWriter, compute: Option
 
 /// What all partitions give, as it comes, with the number of the partition.
 struct Batches {
-    receiver: mpsc::Receiver<(usize, arrow::array::RecordBatch)>,
-    tasks: Vec<SpawnedTask<Result<()>>>,
+    receiver: mpsc::Receiver<Result<(usize, RecordBatch)>>,
+    tasks: Vec<SpawnedTask<()>>,
 }
 
 fn spawn_partitions(
@@ -291,11 +292,11 @@ fn spawn_partitions(
             let sender = sender.clone();
             Ok(SpawnedTask::spawn(async move {
                 while let Some(batch) = stream.next().await {
-                    if sender.send((partition, batch?)).await.is_err() {
+                    let batch = batch.map(|batch| (partition, batch)).map_err(Error::from);
+                    if sender.send(batch).await.is_err() {
                         break;
                     }
                 }
-                Ok(())
             }))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -303,13 +304,14 @@ fn spawn_partitions(
 }
 
 impl Batches {
-    /// `None` once every partition has ended well; a partition's error, or panic, ends the task.
-    async fn recv(&mut self) -> Result<Option<(usize, arrow::array::RecordBatch)>> {
+    /// `None` once every partition has ended well. The first error of a partition ends the task, whatever the others do; a panic when they
+    /// have ended.
+    async fn recv(&mut self) -> Result<Option<(usize, RecordBatch)>> {
         if let Some(batch) = self.receiver.recv().await {
-            return Ok(Some(batch));
+            return batch.map(Some);
         }
         for task in self.tasks.drain(..) {
-            task.join().await.map_err(|error| Error::internal(format!("the task panicked: {error}")))??;
+            task.join().await.map_err(|error| Error::internal(format!("the task panicked: {error}")))?;
         }
         Ok(None)
     }
@@ -321,4 +323,47 @@ pub(crate) fn disk_manager(dir: Option<&Path>, limit: u64) -> Result<DiskManager
         None => DiskManagerMode::OsTmpDirectory,
     };
     Ok(DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(limit).build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{Schema, SchemaRef};
+    use datafusion::error::DataFusionError;
+    use datafusion::execution::SendableRecordBatchStream;
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+    use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+    use futures::stream;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Part {
+        schema: SchemaRef,
+        fails: bool,
+    }
+
+    impl PartitionStream for Part {
+        fn schema(&self) -> &SchemaRef {
+            &self.schema
+        }
+
+        fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+            let batches = match self.fails {
+                true => stream::iter([Err(DataFusionError::Execution("broken".to_owned()))]).boxed(),
+                false => stream::pending().boxed(),
+            };
+            Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_error_of_one_partition_does_not_wait_for_the_others() {
+        let schema = Arc::new(Schema::empty());
+        let parts = [false, true].map(|fails| Arc::new(Part { schema: Arc::clone(&schema), fails }) as _);
+        let plan = StreamingTableExec::try_new(schema, parts.into(), None, [], false, None).unwrap();
+        let plan: Arc<dyn ExecutionPlan> = Arc::new(plan);
+        let mut batches = spawn_partitions(&plan, &Arc::default(), None).unwrap();
+        let error = tokio::time::timeout(Duration::from_secs(60), batches.recv()).await.unwrap().unwrap_err();
+        assert!(error.message.contains("broken"), "{error}");
+    }
 }
