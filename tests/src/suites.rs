@@ -23,7 +23,7 @@ use question::Question;
 
 pub use clickbench::{queries as clickbench_queries, rows as clickbench_rows};
 pub use layout::{Layout, Table};
-pub use tpcds::{TABLES as TPCDS_TABLES, queries as tpcds_queries};
+pub use tpcds::{TABLES as TPCDS_TABLES, queries as tpcds_queries, units as tpcds_units};
 
 /// Tables, and queries over them.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Suite {
     pub tables: Vec<Table>,
     pub queries: Vec<Query>,
     dir: PathBuf,
-    terms: fn(usize) -> u32,
+    units: fn(usize) -> u32,
     expected: OnceLock<Vec<Expected>>,
 }
 
@@ -53,8 +53,8 @@ struct Recipe {
     write_raw: fn(&Path) -> Result<()>,
     sorted_by: fn(table: &str) -> &'static [&'static str],
     queries: fn(&Path) -> Result<Vec<Query>>,
-    /// Quotients of decimals that a query adds up into one value of its answer; 1 for most.
-    terms: fn(number: usize) -> u32,
+    /// By how many units of its scale a decimal of a query's answer may be off DuckDB's float; 1 for most.
+    units: fn(number: usize) -> u32,
 }
 
 static TPCH: LazyLock<Suite> = LazyLock::new(|| Suite::make(tpch::recipe()));
@@ -139,7 +139,7 @@ impl Suite {
             tables: tables(recipe, &dir)?,
             queries,
             dir,
-            terms: recipe.terms,
+            units: recipe.units,
             expected: OnceLock::new(),
         })
     }
@@ -148,7 +148,7 @@ impl Suite {
         let asked: Vec<_> = self.queries.iter().map(|query| query.sql.as_str()).collect();
         let expected = expected_answers(&self.duckdb(), &self.dir.join("answers"), &asked);
         let expected = expected.with_context(|| format!("the queries of {}", self.name))?;
-        let with_units = |(expected, query): (Expected, &Query)| expected.with_units((self.terms)(query.number));
+        let with_units = |(expected, query): (Expected, &Query)| expected.with_units((self.units)(query.number));
         Ok(expected.into_iter().zip(&self.queries).map(with_units).collect())
     }
 }

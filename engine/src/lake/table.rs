@@ -122,7 +122,8 @@ impl LakeTable {
         }
     }
 
-    /// Reads footers where there are not too many, and checks each file's types against the table's.
+    /// Reads footers where there are not too many, and checks each file's types against the table's. Files without rows are left out: they
+    /// state nothing of any column, and what is not known of one file is not known of the table.
     async fn with_statistics(
         &self,
         session: &dyn Session,
@@ -135,15 +136,18 @@ impl LakeTable {
         let footers = footers(&self.context, &files).await?;
         let file_schema = self.schema.file_schema();
         let sizes = Arc::new(column_sizes(&footers, file_schema));
-        let known = files.into_iter().zip(footers).map(|(file, footer)| {
+        let mut known = Vec::with_capacity(files.len());
+        for (file, footer) in files.into_iter().zip(footers) {
             if let Some(error) = misfit(&footer.contents.schema, file_schema) {
                 return Err(Error { message: format!("{}: {}", file.name(), error.message), ..error });
             }
             let statistics = file_statistics(&footer, file_schema, &self.keys, &file.values);
-            let tail_bytes = footer.tail_bytes(file.object.size);
-            Ok(ScanFile { file, statistics: Some(Arc::new(statistics)), tail_bytes })
-        });
-        Ok((known.collect::<Result<_>>()?, Some(sizes)))
+            if statistics.num_rows != Precision::Exact(0) {
+                let tail_bytes = footer.tail_bytes(file.object.size);
+                known.push(ScanFile { file, statistics: Some(Arc::new(statistics)), tail_bytes });
+            }
+        }
+        Ok((known, Some(sizes)))
     }
 
     fn prune(&self, session: &dyn Session, files: Vec<ScanFile>, filters: &[Expr]) -> Result<Vec<ScanFile>> {

@@ -25,7 +25,7 @@ impl Expected {
         Self { rows, keys, offset, limit: limit.unwrap_or(usize::MAX), units: ONE_UNIT }
     }
 
-    /// For a query that adds up quotients of decimals, each of which is cut to its scale: as many units as it adds up terms.
+    /// For a query that adds up or multiplies quotients of decimals, each of which is cut to its scale.
     pub fn with_units(self, units: u32) -> Self {
         Self { units, ..self }
     }

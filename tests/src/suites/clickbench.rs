@@ -19,7 +19,7 @@ pub(super) fn recipe() -> Recipe {
         // As ClickBench sorts the table where an engine can.
         sorted_by: |_| &["CounterID", "EventDate", "UserID", "EventTime", "WatchID"],
         queries: |_| Ok(queries()),
-        terms: |_| 1,
+        units: |_| 1,
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn recipe() -> Recipe {
         queries: |_| {
             Ok(QUERIES.iter().map(|query| Query { number: query.number, sql: query.sql.to_owned() }).collect())
         },
-        terms: |_| 1,
+        units: |_| 1,
     }
 }
 

@@ -37,13 +37,13 @@ pub(crate) struct Query {
     /// `q01`.
     pub(crate) name: String,
     pub(crate) sql: String,
-    /// Quotients of decimals that are added up into one value of the answer; 1 for most.
-    pub(crate) terms: u32,
+    /// By how many units of its scale a decimal of the answer may be off a float; 1 for most.
+    pub(crate) units: u32,
 }
 
 impl Query {
     fn numbered(number: usize, sql: impl Into<String>) -> Self {
-        Self { name: format!("q{number:02}"), sql: sql.into(), terms: 1 }
+        Self { name: format!("q{number:02}"), sql: sql.into(), units: 1 }
     }
 }
 

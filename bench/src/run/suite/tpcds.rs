@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use arachne_tests::duckdb::DuckDb;
-use arachne_tests::suites::{TPCDS_TABLES, tpcds_queries};
+use arachne_tests::suites::{TPCDS_TABLES, tpcds_queries, tpcds_units};
 
 use super::{Query, copy};
 
@@ -17,9 +17,8 @@ pub(super) fn write(dir: &Path, scale: f64) -> Result<()> {
 
 pub(super) fn queries(cache: &Path) -> Result<Vec<Query>> {
     let queries = tpcds_queries(cache)?.into_iter().map(|query| {
-        // A month's sales by the warehouse's square feet, of the web and of the catalogue.
-        let terms = if query.number == 66 { 2 } else { 1 };
-        Query { terms, ..Query::numbered(query.number, query.sql) }
+        let units = tpcds_units(query.number);
+        Query { units, ..Query::numbered(query.number, query.sql) }
     });
     Ok(queries.collect())
 }

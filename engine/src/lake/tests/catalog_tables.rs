@@ -39,6 +39,24 @@ async fn declared_types_are_read_from_what_the_files_hold() {
 }
 
 #[tokio::test]
+async fn a_file_without_rows_takes_nothing_from_what_is_known_of_the_others() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("a", "bigint")], &[]).await;
+    let rows = record_batch!(("a", Int64, [3, 1, 2])).unwrap();
+    lake.put_parquet("t/1.parquet", &rows).await;
+    lake.put_parquet("t/2.parquet", &rows.slice(0, 0)).await;
+    let query = lake.query();
+    let plan = query.plan("select a from t where a > 1").await.unwrap();
+    let shown = displayable(plan.as_ref()).set_show_statistics(true).indent(false).to_string();
+    assert!(shown.contains("Min=Exact(Int64(1))") || shown.contains("Min=Inexact(Int64(1))"), "{shown}");
+    assert!(!shown.contains("t/2.parquet"), "{shown}");
+    assert_eq!(query.run(plan).await.unwrap(), ["2", "3"]);
+    lake.create_table("none", &[("a", "bigint")], &[]).await;
+    lake.put_parquet("none/1.parquet", &rows.slice(0, 0)).await;
+    assert_eq!(lake.rows("select count(*), sum(a) from none").await.unwrap(), ["0|NULL"]);
+}
+
+#[tokio::test]
 async fn a_type_that_cannot_be_read_names_file_and_column() {
     let lake = Lake::new().await;
     lake.create_table("t", &[("a", "bigint")], &[]).await;
