@@ -249,3 +249,20 @@ async fn rows_are_dealt_out_as_the_keys_were() {
     let shown = displayable(query.plan(sql).await.unwrap().as_ref()).indent(false).to_string();
     assert!(shown.contains("mode=Partitioned"), "{shown}");
 }
+
+#[tokio::test]
+async fn an_aggregate_keeps_the_rows_that_another_has_no_use_for() {
+    let lake = Lake::new().await;
+    lake.create_table("t", &[("a", "bigint"), ("b", "bigint")], &[]).await;
+    let file = |a: i64, b: Option<i64>| record_batch!(("a", Int64, [a]), ("b", Int64, [b])).unwrap();
+    // Two partitions of four files: the first of each has the largest `a` and no `b`, the last the smallest `b`.
+    for (number, (a, b)) in
+        [(9, None), (1, Some(7)), (1, Some(7)), (1, Some(3))].into_iter().cycle().take(8).enumerate()
+    {
+        lake.put_parquet(&format!("t/{number}.parquet"), &file(a, b)).await;
+    }
+    let sql = "select max(a), min(b + 0) from t";
+    assert_eq!(lake.rows(sql).await.unwrap(), ["9|3"]);
+    assert_eq!(lake.rows("select max(a), min(b) from t where a % 100 <> 50").await.unwrap(), ["9|3"]);
+    assert_ne!(rows_by_its_own_rules(&lake, sql).await, ["9|3"], "DataFusion has mended it");
+}
