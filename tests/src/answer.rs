@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use serde::Deserialize;
 
-pub use compare::{Order, assert_same, difference};
+pub use compare::{Order, Slack, assert_same, difference};
 pub use expected::Expected;
 pub use value::Value;
 

@@ -15,7 +15,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use anyhow::{Context, Result};
 
-use crate::answer::{Answer, Expected};
+use crate::answer::{Answer, Expected, Slack};
 use crate::duckdb::DuckDb;
 use crate::engine::Engine;
 use crate::kept;
@@ -148,8 +148,10 @@ impl Suite {
         let asked: Vec<_> = self.queries.iter().map(|query| query.sql.as_str()).collect();
         let expected = expected_answers(&self.duckdb(), &self.dir.join("answers"), &asked);
         let expected = expected.with_context(|| format!("the queries of {}", self.name))?;
-        let with_units = |(expected, query): (Expected, &Query)| expected.with_units((self.units)(query.number));
-        Ok(expected.into_iter().zip(&self.queries).map(with_units).collect())
+        let with_slack = |(expected, query): (Expected, &Query)| {
+            expected.with_slack(Slack { units: (self.units)(query.number), ..Slack::default() })
+        };
+        Ok(expected.into_iter().zip(&self.queries).map(with_slack).collect())
     }
 }
 

@@ -28,7 +28,7 @@ impl RightAnswers {
             let db = data.reference().statement(format!("SET integer_division = {integer_division}"));
             let answers = expected_answers(&db, &data.answers_dir(), &[&query.sql]);
             let answers = answers.with_context(|| format!("the reference's answer to {}", query.name))?;
-            right.extend(answers.into_iter().map(|answer| answer.with_units(query.units)));
+            right.extend(answers.into_iter().map(|answer| answer.with_slack(query.slack)));
         }
         Ok(Self(right))
     }

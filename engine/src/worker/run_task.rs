@@ -293,7 +293,8 @@ fn spawn_partitions(
             Ok(SpawnedTask::spawn(async move {
                 while let Some(batch) = stream.next().await {
                     let batch = batch.map(|batch| (partition, batch)).map_err(Error::from);
-                    if sender.send(batch).await.is_err() {
+                    let is_last = batch.is_err();
+                    if sender.send(batch).await.is_err() || is_last {
                         break;
                     }
                 }

@@ -15,8 +15,27 @@ pub enum Order {
 /// Sums of floats differ by the order of their terms.
 const RELATIVE_TOLERANCE: f64 = 1e-9;
 
-/// A decimal that was cut to its scale is less than this off the float that was not.
-pub(super) const ONE_UNIT: u32 = 1;
+/// By how much a decimal, which was cut to its scale, may be off the float that was not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slack {
+    /// Units of its scale: as many as it adds up quotients.
+    pub units: u32,
+    /// Whatever its scale: what was cut off a quotient before it was multiplied.
+    pub cut: f64,
+}
+
+impl Default for Slack {
+    /// One unit.
+    fn default() -> Self {
+        Self { units: 1, cut: 0.0 }
+    }
+}
+
+impl Slack {
+    fn at(self, scale: u32) -> f64 {
+        if scale == 0 { 0.0 } else { as_float(i128::from(self.units), scale).max(self.cut) }
+    }
+}
 
 /// Rows that may be paired one by one.
 const SMALL: usize = 20_000;
@@ -30,11 +49,11 @@ pub fn assert_same(expected: &Answer, actual: &Answer, order: Order, what: &str)
 
 /// Says where the answers differ first. Column names are not compared: engines name expressions differently.
 pub fn difference(expected: &Answer, actual: &Answer, order: Order) -> Option<String> {
-    difference_within(expected, actual, order, ONE_UNIT)
+    difference_within(expected, actual, order, Slack::default())
 }
 
-/// As [`difference`], where a decimal may be off its float by so many units of its scale.
-pub(super) fn difference_within(expected: &Answer, actual: &Answer, order: Order, units: u32) -> Option<String> {
+/// As [`difference`], where a decimal may be off its float by so much.
+pub(super) fn difference_within(expected: &Answer, actual: &Answer, order: Order, slack: Slack) -> Option<String> {
     if expected.rows.len() != actual.rows.len() {
         let shown = |answer: &Answer| answer.rows.iter().take(5).map(|row| line(row)).collect::<Vec<_>>().join("\n  ");
         return Some(format!(
@@ -49,17 +68,17 @@ pub(super) fn difference_within(expected: &Answer, actual: &Answer, order: Order
         Order::Kept => (expected.rows.clone(), actual.rows.clone()),
         Order::Any => sorted_alike(expected, actual),
     };
-    let first = first_difference(&expected_rows, &actual_rows, units)?;
+    let first = first_difference(&expected_rows, &actual_rows, slack)?;
     // Rows that differ in several floats may be sorted differently by the last digits of the first: then each looks for its own.
-    let pairs = order == Order::Any && expected.rows.len() <= SMALL && contains(expected, actual, units).is_none();
+    let pairs = order == Order::Any && expected.rows.len() <= SMALL && contains(expected, actual, slack).is_none();
     (!pairs).then_some(first)
 }
 
 /// Says which row of `part` is not among `all`, each of which answers for one row.
-pub(super) fn contains(all: &Answer, part: &Answer, units: u32) -> Option<String> {
+pub(super) fn contains(all: &Answer, part: &Answer, slack: Slack) -> Option<String> {
     let mut left: Vec<&Vec<Value>> = all.rows.iter().collect();
     for row in &part.rows {
-        match left.iter().position(|candidate| same_row(candidate, row, units)) {
+        match left.iter().position(|candidate| same_row(candidate, row, slack)) {
             Some(found) => {
                 left.swap_remove(found);
             }
@@ -69,23 +88,23 @@ pub(super) fn contains(all: &Answer, part: &Answer, units: u32) -> Option<String
     None
 }
 
-pub(super) fn same_row(left: &[Value], right: &[Value], units: u32) -> bool {
-    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right, units))
+pub(super) fn same_row(left: &[Value], right: &[Value], slack: Slack) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right, slack))
 }
 
-fn first_difference(expected: &[Vec<Value>], actual: &[Vec<Value>], units: u32) -> Option<String> {
+fn first_difference(expected: &[Vec<Value>], actual: &[Vec<Value>], slack: Slack) -> Option<String> {
     for (number, (expected, actual)) in expected.iter().zip(actual).enumerate() {
         if expected.len() != actual.len() {
             return Some(format!("expected {} columns, got {}", expected.len(), actual.len()));
         }
-        if !same_row(expected, actual, units) {
+        if !same_row(expected, actual, slack) {
             return Some(format!("row {number} differs\nexpected: {}\ngot:      {}", line(expected), line(actual)));
         }
     }
     None
 }
 
-fn same(left: &Value, right: &Value, units: u32) -> bool {
+fn same(left: &Value, right: &Value, slack: Slack) -> bool {
     match (left, right) {
         (Value::Exact { unscaled: a, scale: i }, Value::Exact { unscaled: b, scale: j }) => {
             let scale = *i.max(j);
@@ -98,8 +117,7 @@ fn same(left: &Value, right: &Value, units: u32) -> bool {
         // The decimal was rounded (or cut) to its scale, the float was not.
         (Value::Exact { unscaled, scale }, Value::Float(float))
         | (Value::Float(float), Value::Exact { unscaled, scale }) => {
-            let unit = if *scale == 0 { 0.0 } else { as_float(i128::from(units), *scale) };
-            close(as_float(*unscaled, *scale), *float, unit)
+            close(as_float(*unscaled, *scale), *float, slack.at(*scale))
         }
         (Value::Float(a), Value::Float(b)) => (a.is_nan() && b.is_nan()) || a == b || close(*a, *b, 0.0),
         (left, right) => left == right,

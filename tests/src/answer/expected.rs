@@ -1,6 +1,6 @@
 //! All that a query with ORDER BY and LIMIT may answer, which is more than one answer when keys tie.
 
-use super::compare::{ONE_UNIT, contains, difference_within, same_row};
+use super::compare::{Slack, contains, difference_within, same_row};
 use super::{Answer, Order, Value};
 
 /// The independent engine's answer without the LIMIT, in its order, and what that order was by.
@@ -14,20 +14,19 @@ pub struct Expected {
     keys: Vec<Vec<Value>>,
     offset: usize,
     limit: usize,
-    /// By how many units of its scale a decimal may be off a float.
-    units: u32,
+    slack: Slack,
 }
 
 impl Expected {
     /// `keys` are one list a row, empty lists where the query does not order.
     pub fn new(rows: Answer, keys: Vec<Vec<Value>>, offset: usize, limit: Option<usize>) -> Self {
         assert_eq!(rows.rows.len(), keys.len(), "keys for each row");
-        Self { rows, keys, offset, limit: limit.unwrap_or(usize::MAX), units: ONE_UNIT }
+        Self { rows, keys, offset, limit: limit.unwrap_or(usize::MAX), slack: Slack::default() }
     }
 
     /// For a query that adds up or multiplies quotients of decimals, each of which is cut to its scale.
-    pub fn with_units(self, units: u32) -> Self {
-        Self { units, ..self }
+    pub fn with_slack(self, slack: Slack) -> Self {
+        Self { slack, ..self }
     }
 
     /// How many rows the answer has.
@@ -40,7 +39,7 @@ impl Expected {
     pub fn difference(&self, actual: &Answer) -> Option<String> {
         let (start, end) = self.window();
         if actual.rows.len() != end - start {
-            return difference_within(&self.part(start, end), actual, Order::Any, self.units);
+            return difference_within(&self.part(start, end), actual, Order::Any, self.slack);
         }
         for (first, last) in self.runs() {
             let (from, to) = (first.max(start), last.min(end));
@@ -51,9 +50,9 @@ impl Expected {
             let found = Answer { columns: Vec::new(), rows: actual.rows[from - start..to - start].to_vec() };
             let whole = (from, to) == (first, last);
             let wrong = if whole {
-                difference_within(&run, &found, Order::Any, self.units)
+                difference_within(&run, &found, Order::Any, self.slack)
             } else {
-                contains(&run, &found, self.units)
+                contains(&run, &found, self.slack)
             };
             if let Some(wrong) = wrong {
                 let kind = if whole { "" } else { ", of which LIMIT or OFFSET takes a part" };
@@ -83,7 +82,7 @@ impl Expected {
         let mut runs = Vec::new();
         let mut first = 0;
         for row in 1..=self.keys.len() {
-            if row == self.keys.len() || !same_row(&self.keys[row - 1], &self.keys[row], ONE_UNIT) {
+            if row == self.keys.len() || !same_row(&self.keys[row - 1], &self.keys[row], Slack::default()) {
                 runs.push((first, row));
                 first = row;
             }
@@ -166,14 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn as_many_units_are_allowed_as_were_said() {
+    fn as_much_is_allowed_as_was_said() {
         let row = |value| Answer { columns: Vec::new(), rows: vec![vec![value]] };
         let float = Expected::new(row(Value::Float(0.075_249_098)), vec![Vec::new()], 0, None);
         let cut_twice = row(Value::Exact { unscaled: 75_248, scale: 6 });
         assert!(float.difference(&cut_twice).is_some());
-        let float = float.with_units(2);
+        let float = float.with_slack(Slack { units: 2, ..Slack::default() });
         assert_eq!(float.difference(&cut_twice), None);
         assert!(float.difference(&row(Value::Exact { unscaled: 75_246, scale: 6 })).is_some());
+        let float = float.with_slack(Slack { cut: 1e-5, ..Slack::default() });
+        assert_eq!(float.difference(&row(Value::Exact { unscaled: 75_240_000_000, scale: 12 })), None);
+        assert!(float.difference(&row(Value::Exact { unscaled: 75_238_000_000, scale: 12 })).is_some());
+        assert!(float.difference(&row(Value::Exact { unscaled: 1, scale: 0 })).is_some());
     }
 
     #[test]

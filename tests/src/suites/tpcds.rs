@@ -51,7 +51,6 @@ pub(super) fn recipe() -> Recipe {
             _ => &[],
         },
         queries,
-        // A month's sales by the warehouse's square feet, of the web and of the catalogue.
         units,
     }
 }
@@ -68,10 +67,6 @@ pub fn units(number: usize) -> u32 {
     match number {
         // A month's sales by the warehouse's square feet, of the web and of the catalogue: two quotients.
         66 => 2,
-        // A quotient times 100.
-        58 | 61 => 100,
-        // The same, at a scale of four digits more.
-        83 => 1_000_000,
         _ => 1,
     }
 }

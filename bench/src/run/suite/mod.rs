@@ -9,6 +9,7 @@ mod tpch;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use arachne_tests::answer::Slack;
 use arachne_tests::duckdb::DuckDb;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -37,13 +38,13 @@ pub(crate) struct Query {
     /// `q01`.
     pub(crate) name: String,
     pub(crate) sql: String,
-    /// By how many units of its scale a decimal of the answer may be off a float; 1 for most.
-    pub(crate) units: u32,
+    /// By how much a decimal of the answer may be off a float.
+    pub(crate) slack: Slack,
 }
 
 impl Query {
     fn numbered(number: usize, sql: impl Into<String>) -> Self {
-        Self { name: format!("q{number:02}"), sql: sql.into(), units: 1 }
+        Self { name: format!("q{number:02}"), sql: sql.into(), slack: Slack::default() }
     }
 }
 
