@@ -33,7 +33,7 @@ pub(crate) async fn lambda(s3: &S3Server, settings: LambdaServerSettings) -> Res
     let lambda = LambdaServer::start(LambdaServerSettings {
         function: FUNCTION.into(),
         command: vec![std::env::current_exe()?.display().to_string(), "worker".into()],
-        env: s3.environment(),
+        env: [s3.environment(), settings.env.clone()].concat(),
         access_key: account.access_key,
         secret_key: account.secret_key,
         region: account.region,

@@ -34,12 +34,14 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set_up(concurrency: usize) -> Result<Self> {
+    /// With at most so many workers, which get `env` besides what they need to read the S3.
+    pub(crate) async fn set_up(concurrency: usize, env: Vec<(String, String)>) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let s3 = S3Server::start(S3Settings { buckets: vec![BUCKET.into()], ..S3Settings::new(dir.path().join("s3")) })
             .await?;
         let limits = LambdaServerSettings {
             concurrency,
+            env,
             timeout: FUNCTION_TIMEOUT,
             init_timeout: FUNCTION_TIMEOUT,
             // Whoever runs last was started first.

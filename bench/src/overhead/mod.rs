@@ -36,7 +36,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: &Options) -> Result<()> {
     ensure!(options.runs > 0, "at least one run is needed");
     let most = options.tasks.iter().copied().max().unwrap_or(1);
-    let stage = Stage::set_up(most.max(4)).await?;
+    let stage = Stage::set_up(most.max(4), Vec::new()).await?;
     let files = i32::try_from(most)?;
     let bytes = data::put_lineitem(stage.bucket()?.as_ref(), "lineitem", options.scale, files).await?;
     let (embedded, lambda) = (stage.embedded()?, stage.lambda().await?);

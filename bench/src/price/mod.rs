@@ -90,7 +90,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     ensure!(options.runs > 0 && !options.workers.contains(&0), "at least one worker and one run are needed");
     ensure!(!options.workers.is_empty() && options.reads > 0, "there must be something to run");
     let (shape, files, most) = (options.shape()?, options.files()?, options.most_workers());
-    let stage = Stage::set_up(most).await?;
+    let reads = ("ARACHNE_WORKER__READ_AHEAD".to_owned(), options.reads.to_string());
+    let stage = Stage::set_up(most, vec![reads]).await?;
     let store = stage.bucket()?;
     let bytes = data::put_lineitem(store.as_ref(), TABLE, options.scale, files).await?;
     let lambda = stage.lambda().await?;
@@ -112,7 +113,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         let mut runs = Vec::with_capacity(options.runs);
         for run in 0..options.runs {
             let fresh = format!("lineitem-{workers}-{run}");
-            runs.push(measure(&stage, &lambda, *workers, &fresh, (&shape, options.reads)).await?);
+            runs.push(measure(&stage, &lambda, *workers, &fresh, &shape).await?);
         }
         runs.sort_by_key(|stats| stats.execution);
         let median = runs.get(runs.len() / 2).context("a run")?;
@@ -133,7 +134,7 @@ async fn start_workers(stage: &Stage, lambda: &QueryService, options: &Options) 
     let most = options.most_workers();
     stage.s3.conditions().set_latency(WARM_UP_LATENCY);
     for _ in 0..WARM_UPS {
-        let stats = stage::run(lambda, request(TABLE, most, options.reads)).await?;
+        let stats = stage::run(lambda, request(TABLE, most)).await?;
         if stats.cold_starts == 0 {
             break;
         }
@@ -149,16 +150,16 @@ async fn measure(
     lambda: &QueryService,
     workers: usize,
     fresh: &str,
-    (shape, reads): (&S3Shape, usize),
+    shape: &S3Shape,
 ) -> Result<QueryStats> {
     let store = stage.bucket()?;
     copy_folder(store.as_ref(), TABLE, fresh).await?;
     // The coordinator reads all footers by itself, which on so slow an S3 takes longer than the query; it keeps them.
-    let mut planned = request(fresh, workers, reads);
+    let mut planned = request(fresh, workers);
     planned.sql.insert_str(0, "EXPLAIN ");
     stage::run(lambda, planned).await?;
     stage.s3.conditions().set_shape(shape.clone());
-    let ran = stage::run(lambda, request(fresh, workers, reads)).await;
+    let ran = stage::run(lambda, request(fresh, workers)).await;
     stage.s3.conditions().set_shape(S3Shape::default());
     delete_folder(store.as_ref(), fresh).await?;
     let stats = ran?;
@@ -183,7 +184,7 @@ async fn delete_folder(store: &dyn ObjectStore, folder: &str) -> Result<()> {
     Ok(stream::iter(objects).map(delete).buffer_unordered(AT_ONCE).try_collect().await?)
 }
 
-fn request(folder: &str, workers: usize, reads: usize) -> QueryRequest {
+fn request(folder: &str, workers: usize) -> QueryRequest {
     let mut request =
         QueryRequest::new(format!("{QUERY} FROM 's3://{BUCKET}/{folder}/' GROUP BY l_returnflag, l_linestatus"));
     let settings = [
@@ -191,7 +192,6 @@ fn request(folder: &str, workers: usize, reads: usize) -> QueryRequest {
         ("arachne.exchange", format!("s3://{BUCKET}/exchange/")),
         ("arachne.local_bytes", "0".to_owned()),
         ("arachne.tasks_per_stage", workers.to_string()),
-        ("arachne.read_ahead", reads.to_string()),
         // Of a few groups, which nothing tells the planner: without this a large table's are shuffled.
         ("arachne.merge_groups", "1000000000".to_owned()),
     ];

@@ -28,7 +28,6 @@ pub struct LakeContext {
     pins: Arc<Pins>,
     report: Arc<ScanReport>,
     parquet: TableParquetOptions,
-    meta_concurrency: usize,
     listings: Listings,
     known: Arc<KnownLake>,
     paths: Mutex<HashMap<String, Weak<LakeTable>>>,
@@ -48,7 +47,6 @@ impl LakeContext {
             TableParquetOptions { global: options.execution.parquet.clone(), ..TableParquetOptions::default() };
         // Spark's and Impala's INT96: microseconds hold every year that they write, nanoseconds end in 2262.
         parquet.global.coerce_int96.get_or_insert_with(|| "us".to_owned());
-        let meta_concurrency = options.execution.meta_fetch_concurrency.get();
         Self {
             catalog,
             guard: None,
@@ -56,7 +54,6 @@ impl LakeContext {
             pins,
             report,
             parquet,
-            meta_concurrency,
             listings: Listings::default(),
             known: Arc::default(),
             paths: Mutex::default(),
@@ -101,11 +98,6 @@ impl LakeContext {
 
     pub(super) fn parquet(&self) -> &TableParquetOptions {
         &self.parquet
-    }
-
-    /// Footers that are fetched at once.
-    pub(super) fn meta_concurrency(&self) -> usize {
-        self.meta_concurrency
     }
 
     /// Weak, because a table holds its context. The plan that is being made keeps the tables it has found.

@@ -19,6 +19,8 @@ const SMALL_FILE: u64 = 32 * 1024 * 1024;
 const SMALL_FOOTER: usize = 64 * 1024;
 /// A file of at most so many bytes is read whole, once: a second request takes longer than the bytes that nobody needs.
 const READ_WHOLE: u64 = 256 * 1024;
+/// As many requests as a process makes at once by default: each is small and waits for storage.
+const FOOTERS_AT_ONCE: usize = 64;
 
 /// A file's footer, and what it says in terms of Arrow.
 pub(super) struct Footer {
@@ -52,7 +54,7 @@ pub(super) fn footer_guess(context: &LakeContext, file: &LakeFile) -> Option<usi
 /// A file that is not Parquet, or is cut short, is `InvalidData` and named.
 pub(super) async fn footers(context: &Arc<LakeContext>, files: &[LakeFile]) -> Result<Vec<Footer>> {
     let jobs = files.iter().map(|file| footer(context, file).boxed()).collect();
-    at_once(context.meta_concurrency(), jobs).await
+    at_once(FOOTERS_AT_ONCE, jobs).await
 }
 
 async fn footer(context: &LakeContext, file: &LakeFile) -> Result<Footer> {

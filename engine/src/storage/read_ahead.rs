@@ -34,6 +34,8 @@ use crate::error::Result;
 const MIN_PIECE: u64 = 4 * 1024 * 1024;
 /// Writers of Parquet close a row group at about this size; a reader holds the projected columns of one.
 const ROW_GROUP: u64 = 128 * 1024 * 1024;
+/// A file of at most so many bytes is one request, and a stream that reads such files almost only waits.
+const SMALL_FILE: u64 = 1024 * 1024;
 /// What a stream holds at the least: its decoder and the batches on their way.
 const MIN_HELD: u64 = 1024 * 1024;
 
@@ -43,6 +45,8 @@ const MIN_HELD: u64 = 1024 * 1024;
 pub struct ReadAhead {
     /// Streams open at once per scan, each with about one request in flight.
     pub in_flight: usize,
+    /// The same where no file is larger than 1 MiB.
+    pub small_files_in_flight: usize,
     /// Bytes that the streams of one scan may hold, by estimate: a stream holds the projected columns of one row group,
     /// taken to be 128 MiB, or the whole file where that is smaller. Never fewer streams than partitions, though.
     pub buffer_bytes: u64,
@@ -51,9 +55,21 @@ pub struct ReadAhead {
     pub eager_bytes: u64,
 }
 
+impl ReadAhead {
+    /// With so many streams, whatever the size of the files.
+    pub(crate) fn with_streams(self, streams: usize) -> Self {
+        Self { in_flight: streams, small_files_in_flight: streams, ..self }
+    }
+}
+
 impl Default for ReadAhead {
     fn default() -> Self {
-        Self { in_flight: 16, buffer_bytes: 512 * 1024 * 1024, eager_bytes: 32 * 1024 * 1024 }
+        Self {
+            in_flight: 16,
+            small_files_in_flight: 64,
+            buffer_bytes: 512 * 1024 * 1024,
+            eager_bytes: 32 * 1024 * 1024,
+        }
     }
 }
 
@@ -119,6 +135,7 @@ struct ScanBytes {
     files: u64,
     /// Of the files.
     total: u64,
+    largest: u64,
     /// Of the columns that are read, taken to be of one size.
     read: u64,
     /// That one stream holds.
@@ -133,13 +150,17 @@ impl ScanBytes {
         let columns = scan.file_schema().fields().len().max(1) as u64;
         let projected = (scan.projected_schema()?.fields().len().max(1) as u64).min(columns);
         let held = (largest.min(ROW_GROUP) * projected / columns).max(MIN_HELD);
-        Ok(Self { files: files.len() as u64, total, read: total / columns * projected, held })
+        Ok(Self { files: files.len() as u64, total, largest, read: total / columns * projected, held })
     }
 
     fn wanted_streams(&self, settings: &ReadAhead) -> usize {
         let affordable = (settings.buffer_bytes / self.held).max(1);
         let useful = self.total.div_ceil(MIN_PIECE).max(self.files);
-        useful.min(affordable).min(settings.in_flight as u64) as usize
+        let in_flight = match self.largest {
+            ..=SMALL_FILE => settings.small_files_in_flight,
+            _ => settings.in_flight,
+        };
+        useful.min(affordable).min(in_flight as u64) as usize
     }
 }
 

@@ -163,7 +163,7 @@ impl Worker {
         }
         let mut fragment = Fragment::decode(&plan, task, &options, inputs, Arc::clone(&surroundings.runtime))?;
         let read_ahead = match request.low_memory {
-            true => ReadAhead { in_flight: 1, eager_bytes: 0, ..self.settings.read_ahead },
+            true => ReadAhead { eager_bytes: 0, ..self.settings.read_ahead.with_streams(1) },
             false => self.settings.read_ahead,
         };
         let options = fragment.context.session_config().options();

@@ -42,7 +42,7 @@ async fn rows_are_the_same_however_far_it_reads_ahead() {
         for in_flight in [3, 5, 16, 64] {
             let query = lake.query();
             let plan = query.session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
-            let plan = read_ahead(plan, &ReadAhead { in_flight, ..ReadAhead::default() }).unwrap();
+            let plan = read_ahead(plan, &ReadAhead::default().with_streams(in_flight)).unwrap();
             assert!(shown(&plan).contains("ReadAheadExec: streams="), "{}", shown(&plan));
             assert_eq!(query.run(plan).await.unwrap(), expected, "{sql} {in_flight}");
         }
@@ -53,8 +53,8 @@ async fn rows_are_the_same_however_far_it_reads_ahead() {
 async fn streams_are_bounded_by_number_and_by_memory() {
     let lake = lake(9, 10).await;
     let query = lake.query();
-    let streams = |in_flight, buffer_bytes| {
-        let settings = ReadAhead { in_flight, buffer_bytes, eager_bytes: 0 };
+    let streams = |small_files_in_flight, buffer_bytes| {
+        let settings = ReadAhead { in_flight: 1, small_files_in_flight, buffer_bytes, eager_bytes: 0 };
         let session = query.session.clone();
         async move {
             let plan =

@@ -21,7 +21,10 @@ pub(super) const SETTINGS: &[(&str, Setter)] = &[
     ("local_bytes", |all, given| put(&mut all.local_bytes, given.bytes())),
     ("merge_groups", |all, given| put(&mut all.merge_groups, given.count())),
     ("local_partitions", |all, given| put(&mut all.local_partitions, given.count_or_none())),
-    ("read_ahead", |all, given| put(&mut all.read_ahead.in_flight, given.count().map(|count| count.max(1)))),
+    ("read_ahead", |all, given| {
+        let streams = given.count().map(|streams| all.read_ahead.with_streams(streams.max(1)));
+        put(&mut all.read_ahead, streams)
+    }),
     // Limits: a session may go below the process's, never above.
     ("max_bytes_scanned", |all, given| given.lower(&mut all.limits.max_bytes_scanned, given.bytes())),
     ("max_time", |all, given| given.lower(&mut all.limits.max_time, given.duration())),
