@@ -1,7 +1,7 @@
 //! What the doors cost: how long `SELECT 1` takes through each, how fast a large result comes out, and what a client that reads
 //! slowly costs the server in memory.
 //!
-//! The server is `arachne serve` in a process of its own. Results are set beside a Flight server that does nothing but send the same
+//! The server is `arachne serve` in a process of its own, over a local S3 in this one, of which it keeps what it has read. Results are set beside a Flight server that does nothing but send the same
 //! rows from memory: what is lost against it is ours.
 
 mod latency;
@@ -13,11 +13,15 @@ mod slow_client;
 mod throughput;
 
 use anyhow::{Result, ensure};
+use arachne_sandbox::s3::{S3Server, S3Settings};
 use clap::Args;
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
 
 pub(crate) use raw_flight::serve as serve_raw_flight;
 pub(crate) use server::Server;
 
+use crate::local_cloud::{self, BUCKET};
 use crate::output::say;
 use crate::stage;
 
@@ -46,13 +50,16 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: &Options) -> Result<()> {
     ensure!(options.runs > 0 && options.rows > 0 && options.slow_rate > 0, "there must be something to measure");
     let dir = tempfile::tempdir()?;
-    let server = server::Server::start(dir.path()).await?;
+    let s3 = S3Settings { buckets: vec![BUCKET.into()], ..S3Settings::new(dir.path().join("s3")) };
+    let s3 = S3Server::start(s3).await?;
+    let server = Server::start_with(dir.path(), &s3.environment()).await?;
 
     let latencies = latency::run(&server, options).await?;
     say(format_args!("{}\n", latency::table(&latencies)))?;
 
     let file = dir.path().join("rows.parquet");
     rows::write(&file, options.rows)?;
+    local_cloud::bucket(&s3)?.put(&Path::from("rows/rows.parquet"), tokio::fs::read(&file).await?.into()).await?;
     let throughputs = throughput::run(&server, &file, options).await?;
     say(format_args!("{}\n", throughput::table(options.rows, &throughputs)))?;
 
@@ -63,5 +70,6 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let file = stage::results_dir()?.join("doors.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&results)?)?;
     say(format_args!("\nwritten to {}", file.display()))?;
+    s3.shutdown().await;
     Ok(())
 }

@@ -21,12 +21,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The program that lies beside this one.
-    pub(super) async fn start(dir: &Path) -> Result<Self> {
-        Self::start_with(dir, &[]).await
-    }
-
-    /// With more variables in its environment.
+    /// The program that lies beside this one, with more variables in its environment.
     pub(crate) async fn start_with(dir: &Path, variables: &[(String, String)]) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name("arachne");
         ensure!(program.exists(), "{} is missing: build it with `cargo build --release`", program.display());
