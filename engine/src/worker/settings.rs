@@ -39,7 +39,7 @@ impl WorkerSettings {
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>): memory by `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`
     /// (MB), spilling to the temporary folder, of which 512 MB are there unless configured otherwise (`ARACHNE_WORKER__SPILL_MB`).
     /// `ARACHNE_WORKER__CACHE_MIB` is what it keeps of what it has read, `ARACHNE_WORKER__READ_AHEAD` how many files of a scan it reads
-    /// at once.
+    /// at once (16).
     pub fn from_lambda_env() -> Self {
         let memory_mb =
             std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|value| value.parse::<usize>().ok());
@@ -47,13 +47,15 @@ impl WorkerSettings {
         let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
         let spill_mb = number("ARACHNE_WORKER__SPILL_MB");
         let cache_mib = number("ARACHNE_WORKER__CACHE_MIB").unwrap_or(memory_mb as u64 / SHARE_OF_CACHE);
-        let read_ahead = ReadAhead { buffer_bytes: memory_mb as u64 * 1024 * 1024 / 4, ..ReadAhead::default() };
-        let streams = number("ARACHNE_WORKER__READ_AHEAD").map(|streams| streams.max(1) as usize);
+        // Whatever the size of the files: more of them at once is what more workers are for, and S3 has its limits.
+        let usual = ReadAhead::default().in_flight;
+        let streams = number("ARACHNE_WORKER__READ_AHEAD").map_or(usual, |streams| streams.max(1) as usize);
+        let buffer_bytes = memory_mb as u64 * 1024 * 1024 / 4;
         Self {
             memory_bytes: (memory_mb as f64 * QUERY_SHARE_OF_MEMORY) as usize * 1024 * 1024,
             spill_bytes: spill_mb.unwrap_or(480) * 1024 * 1024,
             storage: StorageSettings { cache_mib, ..StorageSettings::default() },
-            read_ahead: streams.map_or(read_ahead, |streams| read_ahead.with_streams(streams)),
+            read_ahead: ReadAhead { buffer_bytes, ..ReadAhead::default().with_streams(streams) },
             ..Self::default()
         }
     }
