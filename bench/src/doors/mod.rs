@@ -1,8 +1,8 @@
 //! What the doors cost: how long `SELECT 1` takes through each, how fast a large result comes out, and what a client that reads
 //! slowly costs the server in memory.
 //!
-//! The server is `arachne serve` in a process of its own, over a local S3 in this one, of which it keeps what it has read. Results are set beside a Flight server that does nothing but send the same
-//! rows from memory: what is lost against it is ours.
+//! The server is `arachne serve` in a process of its own, over a local S3 in this one, of which it keeps what it has read. Results
+//! are set beside a Flight server that does nothing but send the same rows from memory: what is lost against it is ours.
 
 mod latency;
 mod raw_flight;

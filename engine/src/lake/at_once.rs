@@ -23,6 +23,7 @@ pub(super) async fn at_once<T: Send>(limit: usize, jobs: Vec<BoxFuture<'_, Resul
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use tokio::sync::Semaphore;
 
@@ -43,6 +44,7 @@ mod tests {
             }
             .boxed()
         };
-        assert_eq!(at_once(2, (0..10).map(job).collect()).await.unwrap(), Vec::from_iter(0..10));
+        let all = tokio::time::timeout(Duration::from_secs(60), at_once(2, (0..10).map(job).collect())).await;
+        assert_eq!(all.expect("all wait for the first").unwrap(), Vec::from_iter(0..10));
     }
 }

@@ -20,6 +20,8 @@ use datafusion::logical_expr::{
     BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, TryCast, lit,
 };
 
+use super::date_differences::as_length;
+
 /// Rewrites a plan as it comes from SQL, before any type is coerced.
 pub(crate) fn answer_as_athena(plan: LogicalPlan) -> Result<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|node| {
@@ -51,10 +53,13 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let [left, right] = [*left, *right].map(seconds);
             Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
         }
-        Expr::Between(Between { expr, negated, low, high })
-            if [&expr, &low, &high].iter().all(|length| is_length(length, schema)) =>
-        {
-            let [expr, low, high] = [*expr, *low, *high].map(seconds);
+        Expr::Between(Between { expr, negated, low, high }) if is_length(&low, schema) && is_length(&high, schema) => {
+            // Not known to the planner of expressions, which makes the difference of two dates a length elsewhere.
+            let expr = as_length(*expr, schema);
+            if !is_length(&expr, schema) {
+                return Ok(Transformed::no(Expr::Between(Between { expr: Box::new(expr), negated, low, high })));
+            }
+            let [expr, low, high] = [expr, *low, *high].map(seconds);
             Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
         }
         Expr::InSubquery(membership) if membership.negated && membership.expr.column_refs().is_empty() => {

@@ -42,7 +42,8 @@ fn compares(op: &BinaryOperator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
-fn as_length(expr: Expr, schema: &DFSchema) -> Expr {
+/// A difference of two dates as a length of time; anything else as it is.
+pub(super) fn as_length(expr: Expr, schema: &DFSchema) -> Expr {
     let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Minus, right }) = expr else { return expr };
     let sides = [&left, &right];
     let is_difference_of_dates = sides.iter().any(|side| is_date(side, schema))

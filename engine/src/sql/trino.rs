@@ -10,7 +10,6 @@
 //! - the columns of `RIGHT` and `FULL JOIN … USING` belong to no table: there they are those of either (see `planner::using_joins`);
 //! - `FETCH FIRST n ROWS ONLY` is `LIMIT n`;
 //! - `1e3` is a double, where `1.5` is a decimal;
-//! - `a - b BETWEEN INTERVAL … AND INTERVAL …` is two comparisons, which `planner::date_differences` understands;
 //! - `U&'…'` is a string.
 
 use std::marker::PhantomData;
@@ -18,8 +17,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause,
-    OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement, TableFactor, UnaryOperator, Value,
-    ValueWithSpan, VisitMut, VisitorMut, visit_expressions,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement, TableFactor, Value, ValueWithSpan, VisitMut,
+    VisitorMut,
 };
 
 use super::places::of_location;
@@ -221,37 +220,10 @@ fn expression(expr: &mut Expr) -> Result<()> {
             Value::Number(digits, _) if digits.contains(['e', 'E']) => *expr = double(std::mem::take(digits)),
             _ => {}
         },
-        Expr::Between { expr: difference, negated, low, high } if is_between_lengths(difference, low, high) => {
-            *expr = two_comparisons(difference, *negated, low, high);
-        }
         Expr::AnyOp { .. } | Expr::AllOp { .. } => *expr = membership(expr.clone())?,
         _ => {}
     }
     Ok(())
-}
-
-/// Whoever compares within what is compared does without: it would be there twice, and what is within that four times.
-fn is_between_lengths(difference: &Expr, low: &Expr, high: &Expr) -> bool {
-    let compares = |expr: &Expr| match expr {
-        Expr::BinaryOp { op: BinaryOperator::GtEq, .. } => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    };
-    matches!(difference, Expr::BinaryOp { op: BinaryOperator::Minus, .. })
-        && matches!((low, high), (Expr::Interval(_), Expr::Interval(_)))
-        && visit_expressions(difference, compares).is_continue()
-}
-
-fn two_comparisons(between: &Expr, negated: bool, low: &Expr, high: &Expr) -> Expr {
-    let compared = |op, with: &Expr| {
-        let (left, right) = (Box::new(Expr::Nested(Box::new(between.clone()))), Box::new(with.clone()));
-        Box::new(Expr::BinaryOp { left, op, right })
-    };
-    let (left, right) = (compared(BinaryOperator::GtEq, low), compared(BinaryOperator::LtEq, high));
-    let both = Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::And, right }));
-    match negated {
-        true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(both) },
-        false => both,
-    }
 }
 
 fn double(digits: String) -> Expr {
