@@ -1,5 +1,7 @@
 //! Where the bytes stand that mean something in delimited text: found for a whole buffer at once, many at a time.
 
+use wide::u8x64;
+
 use super::options::TextOptions;
 
 /// Bytes that are looked at together: as many as a mask has bits.
@@ -7,8 +9,8 @@ const BLOCK: usize = u64::BITS as usize;
 
 /// The positions of delimiters, line feeds, quotes and escapes in a buffer, in order.
 pub(super) struct Marks {
-    /// The bytes that are looked for; fewer than four are repeated.
-    wanted: [u8; 4],
+    /// Each of the bytes that are looked for, as often as a block is long; fewer than four are repeated.
+    wanted: [u8x64; 4],
     at: Vec<u32>,
     /// The first one that has not been passed.
     next: usize,
@@ -21,7 +23,7 @@ impl Marks {
         let line_feed = b'\n';
         let wanted =
             [options.delimiter, line_feed, options.quote.unwrap_or(line_feed), options.escape.unwrap_or(line_feed)];
-        Self { wanted, at: Vec::new(), next: 0, seen: 0 }
+        Self { wanted: wanted.map(u8x64::splat), at: Vec::new(), next: 0, seen: 0 }
     }
 
     /// Looks at what has been added to the buffer since the last time.
@@ -61,20 +63,9 @@ impl Marks {
 
     /// A bit for each byte.
     fn mask(&self, block: &[u8; BLOCK]) -> u64 {
-        let [a, b, c, d] = self.wanted;
-        // Plain comparisons, for the compiler to do sixteen or more at once.
-        let mut bits = [0_u8; BLOCK];
-        for (index, (bit, &byte)) in bits.iter_mut().zip(block).enumerate() {
-            let hit = (byte == a) | (byte == b) | (byte == c) | (byte == d);
-            *bit = u8::from(hit) << (index % 8);
-        }
-        let mut mask = 0;
-        for (index, eight) in bits.as_chunks::<8>().0.iter().enumerate() {
-            // The product's highest byte is the sum of all eight, of which each has another bit.
-            let byte = u64::from_le_bytes(*eight).wrapping_mul(0x0101_0101_0101_0101) >> 56;
-            mask |= byte << (8 * index);
-        }
-        mask
+        let block = u8x64::new(*block);
+        let [a, b, c, d] = self.wanted.map(|wanted| block.simd_eq(wanted));
+        (a | b | c | d).to_bitmask()
     }
 
     fn push(&mut self, start: usize, mut mask: u64) {

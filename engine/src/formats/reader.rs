@@ -18,6 +18,9 @@ use super::problem::{Problem, RowProblem};
 use super::rows::{Rows, Step, Target, Tolerated};
 use super::split::{Start, count_line_feeds, lines};
 
+/// Bytes that are parsed together. They are gone through more than once: a processor's own cache has to hold them, and their marks.
+const PIECE: usize = 128 * 1024;
+
 /// Opens text files for a scan.
 pub(super) struct TextOpener {
     pub(super) store: Arc<dyn ObjectStore>,
@@ -132,23 +135,50 @@ fn batches(
         Ok(rows) => rows,
         Err(problem) => return stream::once(async move { Err(reading.explain(problem).await) }).boxed(),
     };
-    stream::try_unfold((reading, rows, input), |(reading, mut rows, mut input)| async move {
+    let parsing = Parsing { reading, rows, input, unparsed: Bytes::new() };
+    stream::try_unfold(parsing, |mut parsing| async move { Ok(parsing.next().await?.map(|batch| (batch, parsing))) })
+        .boxed()
+}
+
+/// A file, or a part of one, on its way from bytes to batches.
+struct Parsing {
+    reading: Reading,
+    rows: Rows,
+    input: BoxStream<'static, Result<Bytes>>,
+    /// What has come and was not fed yet.
+    unparsed: Bytes,
+}
+
+impl Parsing {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            let before = rows.tolerated;
-            let step = rows.step();
-            reading.counters.add(before, rows.tolerated);
+            let before = self.rows.tolerated;
+            let step = self.rows.step();
+            self.reading.counters.add(before, self.rows.tolerated);
             match step {
-                Ok(Step::Batch(batch)) => return Ok(Some((batch, (reading, rows, input)))),
+                Ok(Step::Batch(batch)) => return Ok(Some(batch)),
                 Ok(Step::End) => return Ok(None),
-                Ok(Step::NeedInput) => match input.try_next().await? {
-                    Some(bytes) => rows.feed(&bytes),
-                    None => rows.end_input(),
-                },
-                Err(problem) => return Err(reading.explain(problem).await),
+                Ok(Step::NeedInput) => self.feed().await?,
+                Err(problem) => return Err(self.reading.explain(problem).await),
             }
         }
-    })
-    .boxed()
+    }
+
+    async fn feed(&mut self) -> Result<()> {
+        if self.unparsed.is_empty() {
+            match self.input.try_next().await? {
+                Some(bytes) => self.unparsed = bytes,
+                None => {
+                    self.rows.end_input();
+                    return Ok(());
+                }
+            }
+        }
+        // Of a record that does not end, as much again: it is looked at from its beginning each time.
+        let piece = PIECE.max(self.rows.unused()).min(self.unparsed.len());
+        self.rows.feed(&self.unparsed.split_to(piece));
+        Ok(())
+    }
 }
 
 impl Reading {

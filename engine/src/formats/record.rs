@@ -79,27 +79,35 @@ impl RecordScanner {
         self.fields.push(Field { start: 0, end: 0, quoted: false, coded: false });
     }
 
-    /// The record at `start` of `buffer`, which has more bytes, where it is as most are: a line without quotes and escapes. For all
-    /// else `None`, and then [`scan`](Self::scan) is asked.
+    /// The record at `start` of `buffer`, which has more bytes, where it is as most are: a line without escapes, and without quotes within
+    /// quotes. For all else `None`, and then [`scan`](Self::scan) is asked.
     pub(super) fn scan_plain(&mut self, buffer: &[u8], start: usize, marks: &mut Marks) -> Option<Extent> {
         if self.comment == Some(buffer[start]) {
             return None;
         }
         self.fields.clear();
         let mut field = start;
-        for &mark in marks.from(start) {
-            let here = mark as usize;
-            let (end, is_last) = match buffer[here] {
-                byte if byte == self.delimiter => (here, false),
-                b'\n' => (self.without_return(buffer, field, here), true),
-                _ => return None,
+        let mut marks = marks.from(start).iter().map(|&mark| mark as usize);
+        while let Some(mut here) = marks.next() {
+            let quoted = here == field && self.quote == Some(buffer[here]);
+            if quoted {
+                field += 1;
+                let closing = marks.find(|&mark| buffer[mark] != self.delimiter)?;
+                here = marks.next()?;
+                if self.quote != Some(buffer[closing]) || here != closing + 1 {
+                    return None;
+                }
+            }
+            let is_last = buffer[here] == b'\n';
+            if !is_last && buffer[here] != self.delimiter {
+                return None;
+            }
+            let end = match (quoted, is_last) {
+                (true, _) => here - 1,
+                (false, true) => self.without_return(buffer, field, here),
+                (false, false) => here,
             };
-            self.fields.push(Field {
-                start: (field - start) as u32,
-                end: (end - start) as u32,
-                quoted: false,
-                coded: false,
-            });
+            self.fields.push(Field { start: (field - start) as u32, end: (end - start) as u32, quoted, coded: false });
             field = here + 1;
             if is_last {
                 let (bytes, is_blank) = (field - start, end == start);

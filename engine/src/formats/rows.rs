@@ -113,6 +113,11 @@ impl Rows {
         self.marks.extend(&self.buffer);
     }
 
+    /// Bytes that were fed and are of no row yet.
+    pub(super) fn unused(&self) -> usize {
+        self.buffer.len() - self.position
+    }
+
     pub(super) fn end_input(&mut self) {
         self.input_ended = true;
     }
