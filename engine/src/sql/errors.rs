@@ -41,6 +41,13 @@ pub fn describe(error: DataFusionError, sql: &str, known_tables: &[String]) -> E
     if let DataFusionError::SQL(..) = error.find_root() {
         return from_parser(error, end_of(sql), sql);
     }
+    // DataFusion takes it for a mistake of its own.
+    if let DataFusionError::Internal(message) = error.find_root()
+        && let Some(types) = between(message, "Failed to coerce types ", " in BETWEEN expression")
+    {
+        let error = Error::new(ErrorCode::Syntax, format!("BETWEEN cannot compare {types}"));
+        return at_name(error, sql, "BETWEEN").with_hint("cast them to one type, as in CAST(x AS double)");
+    }
     let diagnostic = error.diagnostic();
     let position = diagnostic.and_then(|diagnostic| diagnostic.span).and_then(|span| {
         let (line, column) = (span.start.line, span.start.column);

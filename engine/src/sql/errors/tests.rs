@@ -79,6 +79,14 @@ async fn wrong_statements() {
     assert!(found.hint.unwrap().contains("sum(Float64)"));
     let found = error("SELECT l_tax FROM lineitem UNION SELECT 1, 2").await;
     assert_eq!(found.code, ErrorCode::Syntax);
+    let found = error("SELECT l_tax\nFROM lineitem WHERE l_tax BETWEEN INTERVAL '5' DAY AND 8").await;
+    is(
+        &found,
+        ErrorCode::Syntax,
+        "BETWEEN cannot compare Int64 and Interval(MonthDayNano)",
+        (2, 27),
+        Some("cast them to one type, as in CAST(x AS double)"),
+    );
     let found = error("SELECT l_tax + 'x' FROM lineitem WHERE l_tax AND 1").await;
     assert!(!found.message.contains("Error"), "{}", found.message);
 }
