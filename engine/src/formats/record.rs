@@ -235,11 +235,13 @@ impl RecordScanner {
     }
 
     /// The value of a field, decoded.
+    #[inline]
     pub(super) fn value<'a>(&'a mut self, record: &'a [u8], field: Field) -> &'a [u8] {
         let raw = &record[field.start as usize..field.end as usize];
-        if !field.coded {
-            return raw;
-        }
+        if field.coded { self.decoded(raw, field) } else { raw }
+    }
+
+    fn decoded(&mut self, raw: &[u8], field: Field) -> &[u8] {
         self.scratch.clear();
         let mut inside = field.quoted;
         let mut bytes = raw.iter().copied().peekable();

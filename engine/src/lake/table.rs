@@ -30,6 +30,7 @@ use super::pruning::may_match;
 use super::source::{FileSourceOf, LakeFile};
 use super::statistics::{column_sizes, file_statistics};
 use crate::error::{Error, Result};
+use crate::formats::TextFormat;
 use crate::planner::sizing::ColumnSizes;
 use crate::storage::{AnyCaseAdapterFactory, StoreUrl, misfit};
 
@@ -40,7 +41,7 @@ const FOOTERS_PER_SCAN: usize = 5000;
 #[derive(Debug, Clone)]
 pub(super) enum TableFormat {
     Parquet,
-    Text(Arc<dyn FileFormat>),
+    Text(Arc<TextFormat>),
 }
 
 /// A table of the lake: a catalog table or a path.
@@ -193,7 +194,7 @@ impl LakeTable {
                 let parquet = ParquetFormat::default().with_options(parquet);
                 (Arc::new(parquet) as Arc<dyn FileFormat>, Some(Arc::new(AnyCaseAdapterFactory) as _))
             }
-            TableFormat::Text(format) => (Arc::clone(format), None),
+            TableFormat::Text(format) => (Arc::clone(format) as _, None),
         };
         let source = format.file_source(self.schema.clone());
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::parse(store.as_str())?, source)
@@ -207,7 +208,8 @@ impl LakeTable {
         Ok(format.create_physical_plan(session, scan).await?)
     }
 
-    /// Statistics of the scan. Where files have none, their size is still an estimate to order joins by.
+    /// Statistics of the scan. Where files have none, their size, and of text the rows that so many bytes may be, is still an estimate to order
+    /// joins by.
     fn merged(&self, files: &[ScanFile]) -> Result<Statistics> {
         let schema = self.schema.table_schema();
         let known: Option<Vec<_>> = files.iter().map(|file| file.statistics.as_deref()).collect();
@@ -215,8 +217,15 @@ impl LakeTable {
             return Ok(Statistics::try_merge_iter(known, schema)?);
         }
         let bytes: u64 = files.iter().map(|file| file.file.object.size).sum();
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        Ok(Statistics { total_byte_size: Precision::Inexact(bytes), ..Statistics::new_unknown(schema) })
+        let estimate = |number: u64| Precision::Inexact(usize::try_from(number).unwrap_or(usize::MAX));
+        let num_rows = match &self.format {
+            TableFormat::Parquet => Precision::Absent,
+            TableFormat::Text(format) => {
+                let rows = |file: &ScanFile| format.estimated_rows(self.schema.file_schema(), &file.file.object);
+                estimate(files.iter().map(rows).sum())
+            }
+        };
+        Ok(Statistics { num_rows, total_byte_size: estimate(bytes), ..Statistics::new_unknown(schema) })
     }
 }
 

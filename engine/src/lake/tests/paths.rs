@@ -1,6 +1,7 @@
 //! Paths as tables.
 
 use arrow::array::record_batch;
+use datafusion::physical_plan::displayable;
 
 use super::support::{Lake, parquet};
 use crate::error::ErrorCode;
@@ -79,6 +80,20 @@ async fn text_is_known_by_its_name() {
     lake.put("tab/a.tsv", "id\tname\n3\tz\n").await;
     assert_eq!(lake.rows("select name, id from \"s3://b/c/\"").await.unwrap(), ["x|1", "y|2"]);
     assert_eq!(lake.rows("select id + 1 from \"s3://b/tab/a.tsv\"").await.unwrap(), ["4"]);
+}
+
+#[tokio::test]
+async fn a_join_of_texts_collects_the_smaller_one() {
+    let lake = Lake::new().await;
+    let table = |rows: i64| (0..rows).fold("k,n\n".to_owned(), |text, row| format!("{text}{row},{}\n", row * 1000));
+    lake.put("large/a.csv", table(2000)).await;
+    lake.put("small/a.csv", table(20)).await;
+    let query = lake.query();
+    let sql = "select count(*) from \"s3://b/large/\" where k in (select max(k) from \"s3://b/small/\" group by n)";
+    let plan = query.plan(sql).await.unwrap();
+    let shown = displayable(plan.as_ref()).indent(false).to_string();
+    assert!(shown.contains("join_type=RightSemi"), "{shown}");
+    assert_eq!(query.run(plan).await.unwrap(), ["20"]);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ const EXPANSION: u64 = 3;
 /// A value whose length nobody knows.
 const UNKNOWN_VALUE_BYTES: u64 = 24;
 
-/// An estimate of what a plan puts out. Statistics multiply the errors of joins and know nothing of text, so they are not believed
+/// An estimate of what a plan puts out. Statistics multiply the errors of joins and guess the rows of text, so they are not believed
 /// beyond what is read from files below.
 pub(crate) fn estimated_bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     let read = read_bytes(plan).saturating_mul(EXPANSION);
