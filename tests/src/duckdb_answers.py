@@ -82,6 +82,8 @@ def answer(connection, sql):
 
 def main():
     connection = duckdb.connect()
+    # It would stand between the answers once one takes long.
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET TimeZone = 'UTC'")
     for line in sys.stdin:
         request = json.loads(line)
