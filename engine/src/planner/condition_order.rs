@@ -1,9 +1,12 @@
-//! Of the conditions of a filter, those that cost next to nothing are asked first, and all others only about rows that are left.
+//! Of the conditions of a filter, those that cost next to nothing are asked first, and one that can fail only of the rows that are left.
 //!
 //! DataFusion evaluates `a AND b AND c AND d` as `((a AND b) AND c) AND d`. Where few rows are left on one side of an `AND`, it copies them
 //! out, evaluates the other side for them and spreads the answers over all rows again: here twice or more, each time from all rows, and in
 //! the order of the query. `l_shipmode IN ('MAIL', 'SHIP') AND l_receiptdate >= … AND …` compares the text of every row. Nested to
 //! the right, `a AND (b AND (c AND d))`, each side is evaluated for the rows that are left of those before.
+//!
+//! Where more than a few rows are left, it evaluates the other side for all of them, and `n <> 0 AND 6 / n > 1` divides by zero. Athena does
+//! not: a condition that can fail has a filter of its own, above what stands before it.
 
 use std::sync::Arc;
 
@@ -11,20 +14,23 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, IsNotNullExpr, IsNullExpr, Literal, NotExpr};
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal, NotExpr, TryCastExpr,
+};
 use datafusion::physical_expr::utils::split_conjunction;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use super::distributed::on_a_deep_stack;
 
+type Plan = Arc<dyn ExecutionPlan>;
 type Expr = Arc<dyn PhysicalExpr>;
 
-/// Orders the conditions of every filter of a plan.
+/// Orders the conditions of every filter of a plan: comparisons of numbers, dates and the like; what else cannot fail; what can. Within
+/// these they stay in their order.
 ///
-/// Comparisons of numbers, dates and the like come first: they cannot fail, so that what stands before a condition to guard it still does.
-/// The others stay in their order. The plan must not travel after this: nested to the right, a long filter is too deep to be encoded.
-pub(super) fn cheap_conditions_first(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+/// The plan must not travel after this: nested to the right, a long filter is too deep to be encoded.
+pub(super) fn order_conditions(plan: Plan) -> Result<Plan> {
     on_a_deep_stack(|| {
         plan.transform_up(|node| match node.downcast_ref::<FilterExec>().map(ordered).transpose()?.flatten() {
             Some(filter) => Ok(Transformed::yes(Arc::new(filter) as _)),
@@ -34,13 +40,25 @@ pub(super) fn cheap_conditions_first(plan: Arc<dyn ExecutionPlan>) -> Result<Arc
     })
 }
 
+/// The same filter as one or several, one above the other; `None` where it is as it should be.
 fn ordered(filter: &FilterExec) -> Result<Option<FilterExec>> {
-    let schema = filter.input().schema();
-    let conditions = split_conjunction(filter.predicate());
-    let (cheap, dear): (Vec<_>, Vec<_>) = conditions.into_iter().partition(|condition| is_cheap(condition, &schema));
-    let all = [all_of(cheap), all_of(dear)].into_iter().flatten().collect::<Vec<_>>();
-    let predicate = all_of(all.iter().collect()).filter(|predicate| predicate != filter.predicate());
-    predicate.map(|predicate| FilterExecBuilder::from(filter).with_predicate(predicate).build()).transpose()
+    let mut steps = steps(filter.predicate(), &filter.input().schema());
+    let Some(last) = steps.pop().filter(|last| last != filter.predicate()) else { return Ok(None) };
+    let mut input = Arc::clone(filter.input());
+    for step in steps {
+        let below = FilterExecBuilder::new(step, input).with_batch_size(filter.batch_size());
+        input = Arc::new(below.with_default_selectivity(filter.default_selectivity()).build()?);
+    }
+    Ok(Some(FilterExecBuilder::from(filter).with_input(input).with_predicate(last).build()?))
+}
+
+/// What is asked of all rows, then of those that are left, and so on.
+fn steps(predicate: &Expr, schema: &Schema) -> Vec<Expr> {
+    let (safe, risky): (Vec<_>, Vec<_>) =
+        split_conjunction(predicate).into_iter().partition(|condition| cannot_fail(condition, schema));
+    let (cheap, dear): (Vec<_>, Vec<_>) = safe.into_iter().partition(|condition| is_cheap(condition, schema));
+    let safe = [all_of(cheap), all_of(dear)].into_iter().flatten().collect::<Vec<_>>();
+    all_of(safe.iter().collect()).into_iter().chain(risky.into_iter().cloned()).collect()
 }
 
 /// Nested to the right.
@@ -49,7 +67,26 @@ fn all_of(conditions: Vec<&Expr>) -> Option<Expr> {
     conditions.rev().reduce(|rest, condition| Arc::new(BinaryExpr::new(condition, Operator::And, rest)))
 }
 
-/// Whether it is faster to evaluate a condition for all rows than to find out for which ones it is needed, and it cannot fail.
+/// Whether it has a value for every row, whatever stands there.
+fn cannot_fail(expr: &Expr, schema: &Schema) -> bool {
+    let itself = if let Some(binary) = expr.downcast_ref::<BinaryExpr>() {
+        matches!(binary.op(), Operator::And | Operator::Or) || binary.op().supports_propagation()
+    } else if let Some(cast) = expr.downcast_ref::<CastExpr>() {
+        let to_text = matches!(cast.cast_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        to_text || cast.expr().data_type(schema).is_ok_and(|source| cast.is_bigger_cast(&source))
+    } else {
+        is_plain(expr)
+            || expr.is::<NotExpr>()
+            || expr.is::<IsNullExpr>()
+            || expr.is::<IsNotNullExpr>()
+            || expr.is::<LikeExpr>()
+            || expr.is::<InListExpr>()
+            || expr.is::<TryCastExpr>()
+    };
+    itself && expr.children().into_iter().all(|child| cannot_fail(child, schema))
+}
+
+/// Whether it is faster to evaluate a condition for all rows than to find out for which ones it is needed.
 fn is_cheap(condition: &Expr, schema: &Schema) -> bool {
     if let Some(binary) = condition.downcast_ref::<BinaryExpr>() {
         let of_all = |holds: fn(&Expr, &Schema) -> bool| holds(binary.left(), schema) && holds(binary.right(), schema);
@@ -110,7 +147,7 @@ mod tests {
 
     fn filtered(predicate: &Expr) -> Arc<dyn ExecutionPlan> {
         let filter = FilterExec::try_new(Arc::clone(predicate), table()).unwrap();
-        cheap_conditions_first(Arc::new(filter)).unwrap()
+        order_conditions(Arc::new(filter)).unwrap()
     }
 
     fn predicate(plan: &Arc<dyn ExecutionPlan>) -> Expr {
@@ -128,15 +165,32 @@ mod tests {
         assert_eq!(&predicate(&filtered(&given)), &expected);
     }
 
+    /// `6 / m > 1`
+    fn quotient() -> Expr {
+        let quotient: Expr = Arc::new(BinaryExpr::new(lit(6), Operator::Divide, col("m", &table().schema()).unwrap()));
+        Arc::new(BinaryExpr::new(quotient, Operator::Gt, lit(1)))
+    }
+
+    async fn numbers(plan: Arc<dyn ExecutionPlan>) -> Vec<Option<i32>> {
+        let batches = collect(plan, SessionContext::new().task_ctx()).await.unwrap();
+        batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int32Type>().iter()).collect()
+    }
+
     #[test]
-    fn what_can_fail_stays_behind_what_guards_it() {
-        let schema = table().schema();
-        let quotient: Expr = Arc::new(BinaryExpr::new(lit(6), Operator::Divide, col("m", &schema).unwrap()));
-        let guarded: Expr = Arc::new(BinaryExpr::new(quotient, Operator::Gt, lit(1)));
-        let text = compare("t", Operator::NotEq, lit("a"));
-        let given = and(and(Arc::clone(&text), Arc::clone(&guarded)), compare("m", Operator::NotEq, lit(0)));
-        let expected = and(compare("m", Operator::NotEq, lit(0)), and(text, guarded));
-        assert_eq!(&predicate(&filtered(&given)), &expected);
+    fn what_can_fail_stands_above_what_guards_it() {
+        let (text, zero) = (compare("t", Operator::NotEq, lit("a")), compare("m", Operator::NotEq, lit(0)));
+        let plan = filtered(&and(and(Arc::clone(&text), quotient()), Arc::clone(&zero)));
+        assert_eq!(&predicate(&plan), &quotient());
+        assert_eq!(&predicate(plan.children()[0]), &and(zero, text));
+    }
+
+    #[tokio::test]
+    async fn what_can_fail_is_asked_only_of_rows_that_are_left() {
+        let guarded = and(compare("m", Operator::NotEq, lit(0)), quotient());
+        let given = Arc::new(FilterExec::try_new(Arc::clone(&guarded), table()).unwrap());
+        let error = collect(given, SessionContext::new().task_ctx()).await.unwrap_err();
+        assert!(error.to_string().contains("Divide by zero"), "{error}");
+        assert_eq!(numbers(filtered(&guarded)).await, [Some(2), None, Some(4)]);
     }
 
     #[tokio::test]
@@ -148,10 +202,7 @@ mod tests {
         ];
         for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
             let [a, b, c] = order.map(|nth: usize| Arc::clone(&conditions[nth]));
-            let rows = collect(filtered(&and(and(a, b), c)), SessionContext::new().task_ctx()).await.unwrap();
-            let numbers: Vec<_> =
-                rows.iter().flat_map(|batch| batch.column(0).as_primitive::<Int32Type>().iter()).collect();
-            assert_eq!(numbers, [Some(1), Some(4)], "{order:?}");
+            assert_eq!(numbers(filtered(&and(and(a, b), c))).await, [Some(1), Some(4)], "{order:?}");
         }
     }
 }
