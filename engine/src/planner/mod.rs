@@ -6,7 +6,8 @@
 //! 2. DataFusion's own logical and physical planning, in the session of `session`; `handed_down_filters` is one of its rules.
 //! 3. `distributed::cut`: datafusion-distributed cuts the physical plan at exchanges, with our leaf splits and guards.
 //! 4. `distributed::repair`: restores what the cut forgets (declared order, equalities, constants).
-//! 5. `ready`, on the worker, or in the coordinator for a plan that stays there: `condition_order`, `join_filters`, then read-ahead under the scans.
+//! 5. `ready`, on the worker, or in the coordinator for a plan that stays there: `condition_order`, `join_filters`, then read-ahead under
+//!    the scans.
 //! 6. In the coordinator, and on the worker of a cluster: `yielding`, so that operators can be stopped.
 
 #[cfg(feature = "coordinator")]
